@@ -1,0 +1,50 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one finding in a configuration file.
+type Problem struct {
+	File    string
+	Line    int    // from 1; 0: the file as a whole
+	Column  int    // from 1, in bytes
+	Key     string // where in the structure, for example servers[0].groups[1].publishing
+	Value   string // as written; empty when it is missing, or a secret
+	Message string // what is wrong and what is allowed
+	Remedy  string // what to do
+}
+
+// Error gives one line: file:line:column: key: message. Remedy.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
+	if p.Key != "" {
+		b.WriteString(p.Key + ": ")
+	}
+	if p.Value != "" {
+		fmt.Fprintf(&b, "%q: ", p.Value)
+	}
+	b.WriteString(p.Message)
+	if p.Remedy != "" {
+		b.WriteString("; " + p.Remedy)
+	}
+	return b.String()
+}
+
+// Errors is everything wrong in one file, in order of position.
+type Errors []Problem
+
+// Error gives one line for each problem.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, p := range e {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
