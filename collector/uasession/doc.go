@@ -1,0 +1,2 @@
+// Package uasession collects from one OPC UA server: session, subscriptions, publish loop, sequence, recovery.
+package uasession
