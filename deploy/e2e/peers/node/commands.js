@@ -1,0 +1,111 @@
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+const readline = require("node:readline");
+const opcua = require("node-opcua");
+const { publish } = require("./generator");
+
+// The commands, one JSON object a line with a number in "id" that the answer repeats:
+//
+//   {"id":1,"cmd":"stop"}  →  {"id":1,"generated":20000}      or  {"id":1,"error":"…"}
+//
+// Each gets the request and the running server's parts and returns what the answer holds.
+const COMMANDS = {
+  // start and stop the generation; once gives every changing node one period's samples.
+  start: (_, { space, journal }) => (space.start(), { generated: journal.count }),
+  stop: (_, { space, journal }) => (space.stop(), { generated: journal.count }),
+  once: (_, { space, journal }) => (space.generator.once(), { generated: journal.count }),
+
+  status: (_, { server, journal, space }) => ({
+    generated: journal.count,
+    running: space.generator.timers.length > 0,
+    sessions: server.engine.currentSessionCount,
+    subscriptions: server.engine.currentSubscriptionCount,
+    rss: process.memoryUsage().rss,
+    cpuUs: process.cpuUsage().user + process.cpuUsage().system,
+  }),
+
+  // set publishes one sample: value (number or null), status (number), time (text of ns since 1970, or null).
+  set: (request, { space, journal }) => {
+    const series = find(space, request.node);
+    const sample = series.sample(Date.now());
+    if ("value" in request) sample.value = request.value;
+    if ("status" in request) sample.status = opcua.coerceStatusCode(request.status);
+    if ("time" in request) Object.assign(sample, splitTime(request.time));
+    journal.add(series.id, sample);
+    journal.flush();
+    publish(series.variable, sample);
+    return { generated: journal.count };
+  },
+
+  // setStatus makes all later samples of a node carry a status, with a value or without.
+  setStatus: (request, { space }) => {
+    const series = find(space, request.node);
+    series.status = opcua.coerceStatusCode(request.status);
+    series.withoutValue = Boolean(request.withoutValue);
+    return {};
+  },
+
+  // retype changes a node's data type: its later samples have it.
+  retype: (request, { space }) => {
+    const series = find(space, request.node);
+    const dataType = opcua.DataType[request.type];
+    if (dataType === undefined) throw new Error(`no data type is named ${request.type}`);
+    series.dataType = dataType;
+    series.variable.dataType = opcua.resolveNodeId(opcua.DataType[dataType]);
+    return {};
+  },
+
+  delete: (request, { space }) => {
+    const series = find(space, request.node);
+    series.deleted = true;
+    space.addressSpace.deleteNode(series.variable);
+    return {};
+  },
+
+  // trust accepts every client certificate that was rejected so far.
+  trust: async (_, { certificates }) => {
+    const folder = path.join(certificates.rootDir, "rejected");
+    const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+    let trusted = 0;
+    for (const name of names) {
+      const chain = opcua.readCertificateChain ? opcua.readCertificateChain(path.join(folder, name)) : [];
+      if (chain.length === 0) continue;
+      await certificates.trustCertificate(chain[0]);
+      trusted++;
+    }
+    return { trusted };
+  },
+};
+
+function find(space, id) {
+  const series = space.generator.series.get(id);
+  if (!series) throw new Error(`no changing node is named ${id}`);
+  return series;
+}
+
+function splitTime(text) {
+  if (text === null) return { ms: null };
+  const ns = BigInt(text);
+  const ms = ns / 1000000n - (ns % 1000000n < 0n ? 1n : 0n);
+  return { ms: Number(ms), ticks: Number((ns - ms * 1000000n) / 100n) };
+}
+
+// serveCommands answers until standard input ends, as it does when the test dies.
+async function serveCommands(parts) {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    let id = null;
+    try {
+      const request = JSON.parse(line);
+      id = request.id ?? null;
+      const command = COMMANDS[request.cmd];
+      if (!command) throw new Error(`no command is named ${request.cmd}`);
+      parts.say({ id, ...(await command(request, parts)) });
+    } catch (err) {
+      parts.say({ id, error: String(err.message ?? err) });
+    }
+  }
+}
+
+module.exports = { serveCommands };

@@ -1,0 +1,118 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gopcua/opcua"
+	"github.com/gopcua/opcua/ua"
+)
+
+// dial opens a session without security by gopcua's simple client.
+func dial(t *testing.T, endpoint string, options ...opcua.Option) *opcua.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c, err := opcua.NewClient(endpoint, append(options, opcua.AutoReconnect(false))...)
+	if err != nil {
+		t.Fatalf("make client: %v", err)
+	}
+	if err := c.Connect(ctx); err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = c.Close(ctx) // the server may be gone
+	})
+	return c
+}
+
+// nodeID names a node of one of the server's namespaces.
+func nodeID(t *testing.T, u *OPCUA, uri, id string) *ua.NodeID {
+	t.Helper()
+	i := slices.Index(u.Namespaces, uri)
+	if i < 0 {
+		t.Fatalf("no namespace %s in %v", uri, u.Namespaces)
+	}
+	return ua.NewStringNodeID(uint16(i), id)
+}
+
+// read reads the Value attributes of nodes of one namespace.
+func read(t *testing.T, c *opcua.Client, u *OPCUA, uri string, ids ...string) []*ua.DataValue {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req := &ua.ReadRequest{TimestampsToReturn: ua.TimestampsToReturnBoth}
+	for _, id := range ids {
+		req.NodesToRead = append(req.NodesToRead, &ua.ReadValueID{NodeID: nodeID(t, u, uri, id), AttributeID: ua.AttributeIDValue})
+	}
+	res, err := c.Read(ctx, req)
+	if err != nil {
+		t.Fatalf("read %v: %v", ids, err)
+	}
+	return res.Results
+}
+
+func TestNodeOPCUAServesWhatItLogs(t *testing.T) {
+	u := NodeOPCUA(t, func(o *NodeOptions) { o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 3, true, true, true, true })
+	c := dial(t, u.Endpoint)
+	if n := u.Once(); n != 3 {
+		t.Errorf("one round of 3 nodes generated %d samples", n)
+	}
+	u.Once()
+	got := read(t, c, u, NSLoad, "load.00000", "load.00002")
+	samples := generated(t, u)
+	if len(samples["load.00002"]) != 2 {
+		t.Fatalf("journal: %v", samples)
+	}
+	for i, id := range []string{"load.00000", "load.00002"} {
+		want := samples[id][1]
+		if got[i].Value.Value() != want.Value || got[i].SourceTimestamp.UnixNano() != want.Source || want.Value != 1.0 {
+			t.Errorf("%s: client has %v at %d, journal %+v", id, got[i].Value.Value(), got[i].SourceTimestamp.UnixNano(), want)
+		}
+	}
+}
+
+// generated reads the journal, by node.
+func generated(t *testing.T, u *OPCUA) map[string][]Generated {
+	t.Helper()
+	m := map[string][]Generated{}
+	err := ReadGenerated(u.GeneratedLog(), func(g Generated) error {
+		m[g.Node] = append(m[g.Node], g)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestNodeOPCUAOffersAllPolicies(t *testing.T) {
+	u := NodeOPCUA(t, func(o *NodeOptions) { o.NoTypes = true })
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	endpoints, err := opcua.GetEndpoints(ctx, u.Endpoint)
+	if err != nil {
+		t.Fatalf("get endpoints: %v", err)
+	}
+	got := map[string]bool{}
+	for _, e := range endpoints {
+		got[fmt.Sprintf("%s %s", e.SecurityPolicyURI, e.SecurityMode)] = true
+	}
+	want := []string{ua.SecurityPolicyURINone + " MessageSecurityModeNone"}
+	for _, p := range []string{
+		ua.SecurityPolicyURIBasic128Rsa15, ua.SecurityPolicyURIBasic256, ua.SecurityPolicyURIBasic256Sha256,
+		ua.SecurityPolicyURIAes128Sha256RsaOaep, ua.SecurityPolicyURIAes256Sha256RsaPss,
+	} {
+		want = append(want, p+" MessageSecurityModeSign", p+" MessageSecurityModeSignAndEncrypt")
+	}
+	for _, w := range want {
+		if !got[w] {
+			t.Errorf("not offered: %s", w)
+		}
+	}
+}
