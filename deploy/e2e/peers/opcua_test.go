@@ -58,7 +58,9 @@ func read(t *testing.T, c *opcua.Client, u *OPCUA, uri string, ids ...string) []
 }
 
 func TestNodeOPCUAServesWhatItLogs(t *testing.T) {
-	u := NodeOPCUA(t, func(o *NodeOptions) { o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 3, true, true, true, true })
+	u := NodeOPCUA(t, func(o *NodeOptions) {
+		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 3, true, true, true, true
+	})
 	c := dial(t, u.Endpoint)
 	if n := u.Once(); n != 3 {
 		t.Errorf("one round of 3 nodes generated %d samples", n)

@@ -49,7 +49,7 @@ func influxd2Recipe() (recipe, error) {
 		return recipe{}, err
 	}
 	src := filepath.Join(here, "influxd2")
-	hash, err := hashFiles(filepath.Join(src, "go.sum"), filepath.Join(src, "main.go"))
+	hash, err := hashFiles(filepath.Join(src, "go.mod"), filepath.Join(src, "go.sum"), filepath.Join(src, "main.go"))
 	if err != nil {
 		return recipe{}, err
 	}
@@ -87,7 +87,7 @@ func buildInfluxd2(ctx context.Context, src, dir, work string, step func(string)
 		return err
 	}
 	env := []string{
-		"GOCACHE=" + gocache, "GOBIN=" + work, "GOFLAGS=-mod=mod -buildvcs=false", "CGO_ENABLED=1",
+		"GOCACHE=" + gocache, "GOBIN=" + work, "GOFLAGS=-buildvcs=false", "CGO_ENABLED=1",
 		"PKG_CONFIG=" + filepath.Join(work, "pkg-config"),
 		"CARGO_BUILD_JOBS=" + strconv.Itoa(runtime.NumCPU()),
 	}
@@ -98,7 +98,7 @@ func buildInfluxd2(ctx context.Context, src, dir, work string, step func(string)
 	if err := wrapper.run(ctx, step); err != nil {
 		return err
 	}
-	build := []string{"go", "build", "-mod=readonly", "-trimpath", "-o", filepath.Join(dir, "influxd"), "."}
+	build := []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "influxd"), "."}
 	if nice, err := exec.LookPath("nice"); err == nil { // others work on this machine meanwhile
 		build = append([]string{nice}, build...)
 	}
