@@ -9,7 +9,7 @@
 // to do. What is allowed but looks unintended is in Config.Warnings.
 //
 // Secrets are never in the file and never in a Config: it holds the name of a file or of an environment variable, and
-// Auth.Secret and Destination.Secret read it when it is used.
+// Auth.Password and Destination.Secret read it when it is used.
 package config
 
 import "time"
@@ -67,7 +67,7 @@ const (
 // Server is one OPC UA server.
 type Server struct {
 	Name     string // unique in the file
-	Endpoint string // opc.tcp://host:port[/path]
+	Endpoint string // opc.tcp://host:port[/path]; the port is always there
 	Security Security
 	Auth     Auth
 	// ServerCertificate pins the server's certificate: "sha256:<64 hex digits>", "sha1:<40 hex digits>" or a file (DER or PEM).
@@ -154,18 +154,18 @@ type Node struct {
 	Path []PathStep // from the Root folder (i=84): usually Objects, …
 
 	Measurement string
-	Tags        map[string]string // server's, group's and node's tags merged; the nearest wins
+	Tags        map[string]string // server's, group's and node's tags merged, the nearest wins; shared between nodes: read only
 	Field       string            // empty when Elements or Members name the fields
 	Elements    map[int]string    // array index → field
 	Members     map[string]string // structure member → field
 	Base64      bool              // a ByteString is stored as base64 text; without it such a node is refused
 
 	Type     Type
-	Scale    float64     // stored = Unit((raw × Scale) + Offset); see Convert. Default 1
-	Offset   float64     // default 0
-	Unit     *Conversion // nil: none
-	Sampling time.Duration
-	Queue    uint32
+	Scale    float64       // stored = Unit((raw × Scale) + Offset); see Convert. Default 1
+	Offset   float64       // default 0
+	Unit     *Conversion   // nil: none; From equal to To only names the unit
+	Sampling time.Duration // 0: as fast as the server can
+	Queue    uint32        // values that the server keeps between two publishes; at least 1
 	// DiscardOldest says which value the server drops when the item's queue is full.
 	DiscardOldest bool
 	Deadband      Deadband

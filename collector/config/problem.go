@@ -7,13 +7,13 @@ import (
 
 // Problem is one finding in a configuration file.
 type Problem struct {
-	File    string
-	Line    int    // from 1; 0: the file as a whole
-	Column  int    // from 1, in bytes
-	Key     string // where in the structure, for example servers[0].groups[1].publishing
-	Value   string // as written; empty when it is missing, or a secret
-	Message string // what is wrong and what is allowed
-	Remedy  string // what to do
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`   // from 1; 0: the file as a whole
+	Column  int    `json:"column,omitempty"` // from 1, in characters
+	Key     string `json:"key,omitempty"`    // where in the structure, for example servers[0].groups[1].publishing
+	Value   string `json:"value,omitempty"`  // as written; empty when it is missing, or a secret
+	Message string `json:"message"`          // what is wrong and what is allowed
+	Remedy  string `json:"remedy,omitempty"` // what to do
 }
 
 // Error gives one line: file:line:column: key: message. Remedy.

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// checks holds what must be true across all nodes of a file.
+type checks struct {
+	writers map[string]place // identity of a point → the node that writes it
+	pins    map[string]*pin  // measurement and field → what all nodes of it share
+}
+
+// place is where something was first seen.
+type place struct {
+	line int
+	path string
+}
+
+func (p place) String() string { return fmt.Sprintf("%s in line %d", p.path, p.line) }
+
+// pin is what all nodes of one (measurement, field) share: InfluxDB takes only one type, and a field in two units is
+// one that nobody can add up.
+type pin struct {
+	typ    Type
+	typAt  place
+	unit   string
+	unitAt place
+}
+
+// names of the maps' keys are joined with a byte that no name can hold.
+const joint = "\x00"
+
+// add checks one node against all before.
+func (c *checks) add(v *value, n *Node) {
+	if c.writers == nil {
+		c.writers, c.pins = make(map[string]place), make(map[string]*pin)
+	}
+	if n.Measurement == "" {
+		return
+	}
+	series := n.Measurement
+	for _, k := range slices.Sorted(maps.Keys(n.Tags)) {
+		series += joint + k + joint + n.Tags[k]
+	}
+	here := place{v.n.pos.Line, v.path()}
+	for _, field := range n.Fields() {
+		if _, clash := n.Tags[field]; clash {
+			v.failHidden(fmt.Sprintf("the field %q has the name of a tag of the same point", field), "rename the field or the tag")
+		}
+		identity := series + joint + joint + field
+		if first, taken := c.writers[identity]; taken {
+			v.failHidden(fmt.Sprintf("it writes the same point as %s: %s", first, showPoint(n, field)), "give one of them another field, measurement or tag")
+		} else {
+			c.writers[identity] = here
+		}
+		c.pin(v, n, field, here)
+	}
+}
+
+func (c *checks) pin(v *value, n *Node, field string, here place) {
+	key := n.Measurement + joint + field
+	p := c.pins[key]
+	if p == nil {
+		p = &pin{}
+		c.pins[key] = p
+	}
+	switch {
+	case n.Type == TypeAuto || n.Type == p.typ:
+	case p.typ == TypeAuto:
+		p.typ, p.typAt = n.Type, here
+	default:
+		v.failHidden(fmt.Sprintf("field %q of %q is a %s here and a %s at %s; InfluxDB takes one type", field, n.Measurement, n.Type, p.typ, p.typAt),
+			"give both the same type")
+	}
+	switch {
+	case n.Unit == nil || n.Unit.To == p.unit:
+	case p.unit == "":
+		p.unit, p.unitAt = n.Unit.To, here
+	default:
+		v.failHidden(fmt.Sprintf("field %q of %q is in %s here and in %s at %s", field, n.Measurement, n.Unit.To, p.unit, p.unitAt), "convert both to the same unit")
+	}
+}
+
+// settle gives the type that one node of a (measurement, field) says to the others that say none.
+func (c *checks) settle(servers []Server) {
+	for i := range servers {
+		for j := range servers[i].Groups {
+			nodes := servers[i].Groups[j].Nodes
+			for k := range nodes {
+				if n := &nodes[k]; n.Type == TypeAuto {
+					n.Type = c.typeOf(n)
+				}
+			}
+		}
+	}
+}
+
+func (c *checks) typeOf(n *Node) Type {
+	for _, field := range n.Fields() {
+		if p := c.pins[n.Measurement+joint+field]; p != nil && p.typ != TypeAuto {
+			return p.typ
+		}
+	}
+	return TypeAuto
+}
+
+func showPoint(n *Node, field string) string {
+	var b strings.Builder
+	b.WriteString(n.Measurement)
+	for _, k := range slices.Sorted(maps.Keys(n.Tags)) {
+		b.WriteString("," + k + "=" + n.Tags[k])
+	}
+	return b.String() + " " + field
+}
+
+// Fields lists the names of all fields that the node writes, sorted, elements by their index.
+func (n *Node) Fields() []string {
+	switch {
+	case n.Elements != nil:
+		out := make([]string, 0, len(n.Elements))
+		for _, i := range slices.Sorted(maps.Keys(n.Elements)) {
+			out = append(out, n.Elements[i])
+		}
+		return out
+	case n.Members != nil:
+		return slices.Sorted(maps.Values(n.Members))
+	case n.Field != "":
+		return []string{n.Field}
+	}
+	return nil
+}
+
+// Target names what is read on the server: the node id, or the browse path.
+func (n *Node) Target() string {
+	if n.Path != nil {
+		return FormatPath(n.Path)
+	}
+	return n.ID.String()
+}
