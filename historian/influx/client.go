@@ -1,41 +1,104 @@
 package influx
 
 import (
-	"context"
-	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
+	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 )
 
 // Client talks to one store. See the package comment.
-type Client struct{ opts Options }
+type Client struct {
+	opts  Options // without secrets
+	base  *url.URL
+	shown string // scheme, host and path prefix, for messages
+	cred  *credentials
+	http  *http.Client
+	lib   influxdb2.Client
+	svc   influxhttp.Service
+	write string           // URL of a write
+	now   func() time.Time // wall clock, for Retry-After dates
 
-var errNotYet = errors.New("not there yet")
-
-// New checks o and makes a client. It does not connect.
-func New(o Options) (*Client, error) { return &Client{opts: o}, nil }
-
-// Close releases idle connections. Calls under way are not touched.
-func (c *Client) Close() {}
-
-// Ping asks /ping: the server is there and answers. It proves nothing about the token.
-func (c *Client) Ping(ctx context.Context) error { return errNotYet }
-
-// Health asks the server whether it is ready for queries and writes.
-func (c *Client) Health(ctx context.Context) error { return errNotYet }
-
-// Detect finds out what the server is, and keeps its habits for the client's later calls. It is called by WriteGzip on
-// its own when nobody called it before; an error leaves the client with the most careful habits.
-func (c *Client) Detect(ctx context.Context) (Server, error) { return Server{}, errNotYet }
-
-// WriteGzip posts the concatenation of members, each one gzip member of line protocol with ns times, as one batch of
-// lines lines. It never returns a bare error: Result says what to do. members must not be changed until it returns.
-func (c *Client) WriteGzip(ctx context.Context, members [][]byte, lines int) Result {
-	return Result{Err: errNotYet, Dropped: -1}
+	seen *seen // what is known of the server; shared with the clients that use derives
 }
 
-func (c *Client) query(ctx context.Context, q Query, each func(Row) error) error { return errNotYet }
+// seen is what the answers and Detect tell of the server behind a URL.
+type seen struct {
+	mu     sync.Mutex
+	server Server
+	known  bool // Detect or an answer's headers have said what it is
+}
 
-// EnsureDatabase creates the database (1.x, embedded) or bucket with its virtual mapping (2.x) if it is not there.
-func (c *Client) EnsureDatabase(ctx context.Context, name string) error { return errNotYet }
+// New checks o and makes a client. It does not connect, and reads no token file yet.
+func New(o Options) (*Client, error) {
+	base, err := o.check()
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	cred := newCredentials(&o)
+	hc, err := newHTTPClient(&o, base, cred)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", shownURL(o.URL), err)
+	}
+	c := &Client{base: base, shown: shownURL(o.URL), cred: cred, http: hc, now: time.Now, seen: &seen{}}
+	lo := influxdb2.DefaultOptions().SetLogLevel(0).SetApplicationName(o.UserAgent)
+	lo.HTTPOptions().SetHTTPDoer(&doer{http: hc, cred: cred, ua: o.UserAgent})
+	c.lib = influxdb2.NewClientWithOptions(base.String(), "", lo)
+	c.svc = c.lib.HTTPService()
+	if o.Habits != nil {
+		c.seen.server, c.seen.known = Server{Habits: *o.Habits}, true
+	}
+	o.Token, o.TokenFunc, o.Password, o.ProxyURL = "", nil, "", ""
+	c.use(o)
+	return c, nil
+}
 
-// DropDatabase removes the database or bucket and all that is in it. It is not an error when it is not there.
-func (c *Client) DropDatabase(ctx context.Context, name string) error { return errNotYet }
+// use sets the names that c works with.
+func (c *Client) use(o Options) {
+	c.opts = o
+	v := url.Values{"bucket": {o.Bucket}, "precision": {"ns"}}
+	if o.Org != "" {
+		v.Set("org", o.Org)
+	}
+	c.write = c.base.String() + "api/v2/write?" + v.Encode()
+}
+
+// on is a client of the same server, connections and credentials for another database.
+func (c *Client) on(database string) *Client {
+	d := *c
+	o := c.opts
+	o.Bucket, o.Database, o.RetentionPolicy = database, database, ""
+	d.use(o)
+	return &d
+}
+
+// Close releases idle connections. Calls under way are not touched.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// String names the store and what is written to and read from, without secrets.
+func (c *Client) String() string {
+	return fmt.Sprintf("%s bucket %q database %q", c.shown, c.opts.Bucket, c.opts.Database)
+}
+
+// URL of the store as it may be shown.
+func (c *Client) URL() string { return c.shown }
+
+// Habits known so far: of the last Detect, or of the headers of the last answer; the zero Habits before.
+func (c *Client) Habits() Habits {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	return c.seen.server.Habits
+}
+
+func (c *Client) remember(s Server) {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	if c.opts.Habits != nil {
+		s.Habits = *c.opts.Habits
+	}
+	c.seen.server, c.seen.known = s, true
+}

@@ -76,23 +76,24 @@ type Habits struct {
 	Name     string // row of the table, "" for the zero Habits
 	Measured bool   // by the suite of this package against the real server; else from its documentation
 
-	TypeConflict  Partial       // a batch of a good line and one of another type
-	Unparsable    Partial       // good line, unparsable line, good line
-	OutOfRange    Partial       // a line whose time does not fit 64 bits
-	BeyondRP      Partial       // good line and one older than the retention policy allows
-	ConcatGzip    Tri           // a body of several gzip members is read whole
-	SilentLoss    Tri           // 204 although lines of the batch are lost
-	ExactInt64    Tri           // integers above 2^53 come back as written
-	Visible       time.Duration // longest time from 204 until a query sees it; -1 = not known
-	MaxBody       int64         // largest body (uncompressed) that is accepted, 0 = not known, -1 = larger than the suite tries
-	MaxString     int           // longest string value in bytes known to be kept
-	NeedsDBRP     Tri           // /query needs a DBRP mapping from database to bucket
-	BoundParams   Tri           // /query takes values as bound parameters
-	Epoch         Tri           // /query honours epoch=ns
-	Chunked       Tri           // /query honours chunked=true
-	CSV           Tri           // /query answers CSV to Accept: application/csv
-	UnknownBucket int           // status of a write to a bucket that does not exist, 0 = not known
-	BadToken      int           // status of a write with a wrong token, 0 = not known
+	TypeConflict Partial       // a batch of a good line and one of another type
+	Unparsable   Partial       // good line, unparsable line, good line
+	OutOfRange   Partial       // a line whose time does not fit 64 bits
+	BeyondRP     Partial       // good line and one older than the retention policy allows
+	ConcatGzip   Tri           // a body of several gzip members is read whole
+	SilentLoss   Tri           // 204 although lines of the batch are lost
+	ExactInt64   Tri           // integers above 2^53 come back as written
+	Visible      time.Duration // longest time from 204 until a query sees it; -1 = not known
+	MaxBody      int64         // largest body (uncompressed) that is accepted, 0 = not known, -1 = larger than the suite tries
+	MaxString    int           // longest string value in bytes known to be kept
+	// BucketIsDatabase: /query finds a bucket by its name as database, without a DBRP mapping made by hand.
+	BucketIsDatabase Tri
+	BoundParams      Tri // /query takes values as bound parameters
+	Epoch            Tri // /query honours epoch=ns
+	Chunked          Tri // /query honours chunked=true
+	CSV              Tri // /query answers CSV to Accept: application/csv
+	UnknownBucket    int // status of a write to a bucket that does not exist, 0 = not known
+	BadToken         int // status of a write with a wrong token, 0 = not known
 }
 
 // Partial is how a server treats a batch with a bad line.

@@ -66,14 +66,17 @@ func (f Fate) String() string {
 type Result struct {
 	Class      Class
 	Status     int           // HTTP status, 0 when no answer was read
-	Message    string        // what the server (or the network) said, cleaned and cut to maxMessage; empty for OK
+	Message    string        // what the server (or the network) said, cleaned and cut; empty for OK
 	Remedy     string        // what a person can do about it; empty when nothing needs to be done
 	RetryAfter time.Duration // what the server asked for, at most MaxRetryAfter; 0 when it asked for nothing
 	Dropped    int           // lines the server says it refused, -1 when it gave no number
 	Fate       Fate
-	Err        error         // nil only for OK; an *Error
-	Bytes      int           // compressed bytes of the request's body
-	Took       time.Duration // from the call to the end of the answer
+	// Suspect, only with Retry: the answer may be the batch's own fault (a 500 without a reason, a connection that
+	// broke or timed out while the batch was on its way). After several in a row the sender does well to send halves.
+	Suspect bool
+	Err     error         // nil only for OK; an *Error
+	Bytes   int           // compressed bytes of the request's body
+	Took    time.Duration // from the call to the end of the answer
 }
 
 // MaxRetryAfter is the longest wait that a server may ask for: a proxy that says "one year" must not stop delivery.
