@@ -1,0 +1,85 @@
+// Command historian is the plant's memory and its command line: the embedded store, questions to it and to any other
+// InfluxDB, and a suite that finds out how a store really behaves.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by release builds (-ldflags "-X main.version=v1.2.3"); others say the commit they were built from.
+var version = ""
+
+type cli struct {
+	Serve serveCmd `cmd:"" help:"Run the embedded store: an InfluxDB 1.8 engine behind the InfluxDB HTTP API."`
+	Query queryCmd `cmd:"" help:"Run one InfluxQL query on any InfluxDB and print its answer."`
+	Probe probeCmd `cmd:"" help:"Find out how a store treats bad lines, big integers, limits and more, and what differs from what Kvarts knows of it."`
+
+	Version kong.VersionFlag `help:"Print the version and leave."`
+}
+
+// Exit codes: 0 done, 1 it failed, 2 it was asked for wrongly, 3 it worked and found something (probe).
+const (
+	exitFailed = 1
+	exitUsage  = 2
+	exitFound  = 3
+)
+
+// errFound ends a command that worked and has something to report.
+var errFound = errors.New("differences found")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("historian"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("The memory of a Kvarts plant.\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 probe found differences."),
+		kong.Vars{"version": "historian " + versionText()}, kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "historian:", err)
+		return exitFailed
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		parser.Errorf("%s", err)
+		fmt.Fprintln(os.Stderr, "Try: historian --help")
+		return exitUsage
+	}
+	err = k.Run()
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFound):
+		return exitFound
+	default:
+		fmt.Fprintln(os.Stderr, "historian:", err)
+		return exitFailed
+	}
+}
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "development " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "development"
+}
