@@ -80,8 +80,8 @@ func CheckFiles(c *Config) Errors {
 	}
 	for i, s := range c.Servers {
 		key := fmt.Sprintf("servers[%d]", i)
-		_, err := s.Auth.Password()
-		report(s.At, key+".auth", "", err, "see `collector check --help`")
+		_, err := s.Auth.Secret()
+		report(s.At, key+".auth", "", err, "run the check as the collector's user, or fix the file")
 		if file, isFile := s.PinFile(); isFile {
 			report(s.At, key+".server_certificate", file, checkCertificates(file), "write sha256:THUMBPRINT, or a certificate file (DER or PEM)")
 		}
@@ -89,7 +89,7 @@ func CheckFiles(c *Config) Errors {
 	for i, d := range c.Destinations {
 		key := fmt.Sprintf("destinations[%d]", i)
 		_, err := d.Secret()
-		report(d.At, key, "", err, "see `collector check --help`")
+		report(d.At, key, "", err, "run the check as the collector's user, or fix the file")
 		if d.CAFile != "" {
 			report(d.At, key+".ca_file", d.CAFile, checkCertificates(d.CAFile), "write a file with PEM certificates")
 		}

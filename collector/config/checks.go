@@ -72,7 +72,7 @@ func (c *checks) pin(v *value, n *Node, field string, here place) {
 	case p.typ == TypeAuto:
 		p.typ, p.typAt = n.Type, here
 	default:
-		v.failHidden(fmt.Sprintf("field %q of %q is a %s here and a %s at %s; InfluxDB takes one type", field, n.Measurement, n.Type, p.typ, p.typAt),
+		v.failHidden(fmt.Sprintf("field %q of %q is %s here and %s at %s, and InfluxDB takes one type", field, n.Measurement, n.Type, p.typ, p.typAt),
 			"give both the same type")
 	}
 	switch {

@@ -9,7 +9,7 @@
 // to do. What is allowed but looks unintended is in Config.Warnings.
 //
 // Secrets are never in the file and never in a Config: it holds the name of a file or of an environment variable, and
-// Auth.Password and Destination.Secret read it when it is used.
+// Auth.Secret and Destination.Secret read it when it is used.
 package config
 
 import "time"
@@ -95,6 +95,8 @@ type Auth struct {
 	User         string
 	PasswordFile string // exactly one of the two when User is set
 	PasswordEnv  string
+	// AllowPlaintextPassword lets the password cross the network unencrypted when neither channel nor server encrypt it.
+	AllowPlaintextPassword bool
 }
 
 // Backoff bounds the jittered exponential wait between attempts.
@@ -161,7 +163,7 @@ type Node struct {
 	Base64      bool              // a ByteString is stored as base64 text; without it such a node is refused
 
 	Type     Type
-	Scale    float64       // stored = Unit((raw × Scale) + Offset); see Convert. Default 1
+	Scale    float64       // stored = Unit((raw × Scale) + Offset); see Linear. Default 1
 	Offset   float64       // default 0
 	Unit     *Conversion   // nil: none; From equal to To only names the unit
 	Sampling time.Duration // 0: as fast as the server can

@@ -15,7 +15,7 @@ var (
 		"request_timeout", "session_timeout", "backoff", "publish_requests", "allow_index", "namespaces", "tags", "groups"},
 		secrets: map[string]string{"password": remedyPassword}}
 	levelSecurity = level{name: "security", keys: []string{"policy", "mode"}}
-	levelAuth     = level{name: "auth", keys: []string{"user", "password_file", "password_env"},
+	levelAuth     = level{name: "auth", keys: []string{"user", "password_file", "password_env", "allow_plaintext_password"},
 		secrets: map[string]string{"password": remedyPassword, "pass": remedyPassword}}
 	levelBackoff = level{name: "backoff", keys: []string{"min", "max"}}
 	levelGroup   = level{name: "a group", keys: []string{"name", "measurement", "tags", "publishing", "keep_alive", "lifetime", "sampling", "queue",

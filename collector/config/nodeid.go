@@ -36,7 +36,7 @@ func (id NodeID) String() string {
 	return local
 }
 
-// MarshalText makes NodeID readable in JSON.
+// MarshalText gives String, so that JSON is readable.
 func (id NodeID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 var (

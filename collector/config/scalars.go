@@ -56,7 +56,14 @@ func (b *block) boolean(key string, dst *bool) {
 	case s == "true" || s == "false":
 		*dst = s == "true"
 	default:
-		v.fail("this must be true or false", "write one of the two")
+		remedy := "write one of the two"
+		switch strings.ToLower(s) {
+		case "yes", "on", "1", "true":
+			remedy = `did you mean "true"?`
+		case "no", "off", "0", "false":
+			remedy = `did you mean "false"?`
+		}
+		v.fail("this must be true or false", remedy)
 	}
 }
 

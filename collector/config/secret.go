@@ -13,9 +13,9 @@ import (
 // maxSecretBytes bounds a password or token. Tokens of InfluxDB 3 (JWT) have some 1000 bytes.
 const maxSecretBytes = 64 << 10
 
-// Password reads the user's password from its file or environment variable, now: a password changed on disk is used at
+// Secret reads the user's password from its file or environment variable, now: a password changed on disk is used at
 // the next connect. It is empty for an anonymous Auth. Errors name the file or variable, never what it holds.
-func (a Auth) Password() (string, error) {
+func (a Auth) Secret() (string, error) {
 	return readSecret("password", a.PasswordFile, a.PasswordEnv)
 }
 

@@ -201,14 +201,10 @@ func (b *block) auth(s *Server) {
 	if v.n.kind == mapping && b.get("password_file") == nil && b.get("password_env") == nil {
 		b.missing("password_file", remedyPassword)
 	}
-	if s.Security.Policy == PolicyNone {
-		v.warnBlock("with security policy None the password is only as safe as the server's user token policy makes it", "use a security policy")
+	b.boolean("allow_plaintext_password", &s.Auth.AllowPlaintextPassword)
+	if s.Auth.AllowPlaintextPassword {
+		b.get("allow_plaintext_password").warn("the password may cross the network unencrypted", "use a security policy that the server offers")
 	}
-}
-
-// warnBlock is warn for a whole block.
-func (v *value) warnBlock(message, remedy string) {
-	v.d.warns = append(v.d.warns, v.problem("", message, remedy))
 }
 
 var envForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

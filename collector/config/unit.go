@@ -9,18 +9,18 @@ import (
 
 // Conversion turns a value of one unit into another of the same dimension.
 //
-// It multiplies and divides by whole numbers where the units allow it, because 2300/1000 is 2.3 and 2300×0.001 is not.
+// It multiplies and divides by whole numbers where the units allow it: see Node.Linear.
 type Conversion struct {
-	From, To              string
-	before, mul, div, end float64 // ((x + before) × mul) / div + end
+	From, To      string
+	mul, div, add float64 // x × mul / div + add
 }
 
-// Apply converts x. A nil Conversion changes nothing.
-func (c *Conversion) Apply(x float64) float64 {
-	if c == nil || c.From == c.To {
-		return x
+// MarshalText gives the form of the configuration file: "W -> kW", or "kW".
+func (c Conversion) MarshalText() ([]byte, error) {
+	if c.From == c.To {
+		return []byte(c.From), nil
 	}
-	return (x+c.before)*c.mul/c.div + c.end
+	return []byte(c.From + " -> " + c.To), nil
 }
 
 // Converts reports whether a value of the machine is changed at all before it is stored.
@@ -28,8 +28,18 @@ func (n *Node) Converts() bool {
 	return n.Scale != 1 || n.Offset != 0 || (n.Unit != nil && n.Unit.From != n.Unit.To)
 }
 
-// Convert gives the stored value of a raw value: scale, then offset, then unit conversion.
-func (n *Node) Convert(raw float64) float64 { return n.Unit.Apply(raw*n.Scale + n.Offset) }
+// Linear gives the whole way from raw to stored value, scale, offset and unit conversion together:
+//
+//	stored = raw × scale / divisor + offset
+//
+// computed in float64 in this order. The divisor is there because 2300/1000 is 2.3 and 2300×0.001 is not.
+func (n *Node) Linear() (scale, divisor, offset float64) {
+	if n.Unit == nil {
+		return n.Scale, 1, n.Offset
+	}
+	u := n.Unit
+	return n.Scale * u.mul, u.div, n.Offset*u.mul/u.div + u.add
+}
 
 // unit is one unit: value in the dimension's base = (x + shift) × num / den.
 type unit struct {
@@ -108,12 +118,12 @@ func parseConversion(s string) (*Conversion, *unitError) {
 		return nil, &unitError{"the form is FROM -> TO, or one unit", "write for example W -> kW"}
 	}
 	if !arrow || from == to {
-		return &Conversion{From: from, To: from}, nil
+		return &Conversion{From: from, To: from, mul: 1, div: 1}, nil
 	}
 	a, okA := findUnit(from)
 	b, okB := findUnit(to)
-	for name, ok := range map[string]bool{from: okA, to: okB} {
-		if !ok {
+	for i, name := range []string{from, to} {
+		if (i == 0 && !okA) || (i == 1 && !okB) {
 			return nil, &unitError{fmt.Sprintf("the unit %q is unknown", name), remedyUnit(name, a.dimension+b.dimension)}
 		}
 	}
@@ -121,15 +131,18 @@ func parseConversion(s string) (*Conversion, *unitError) {
 		return nil, &unitError{fmt.Sprintf("%s is a %s and %s a %s", from, a.dimension, to, b.dimension),
 			"from " + from + " one can go to " + strings.Join(dimensionUnits(a.dimension), ", ")}
 	}
-	c := &Conversion{From: from, To: to, before: a.shift, mul: a.num * b.den, div: a.den * b.num, end: -b.shift}
+	c := &Conversion{From: from, To: to, mul: a.num * b.den, div: a.den * b.num}
 	c.reduce()
+	c.add = a.shift*c.mul/c.div - b.shift
 	return c, nil
 }
 
 // remedyUnit proposes units; known is the dimension of the conversion's other unit, if any.
 func remedyUnit(name, known string) string {
-	if near := nearest(name, dimensionUnits("")); near != "" && known == "" {
-		return fmt.Sprintf("did you mean %q? Else use scale and offset", near)
+	for _, u := range dimensionUnits(known) {
+		if strings.EqualFold(u, name) {
+			return fmt.Sprintf("did you mean %q?", u)
+		}
 	}
 	return "known are " + strings.Join(dimensionUnits(known), ", ") + "; else use scale and offset"
 }

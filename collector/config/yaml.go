@@ -83,7 +83,7 @@ func readYAML(name string, data []byte) (f yamlFile, errs Errors) {
 	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		pos, message := syntaxError(err)
-		return f, one(pos, "", message, "check indentation, quotes and brackets here and on the line above")
+		return f, one(pos, "", message, "check indentation, quotes and brackets around this place")
 	}
 	var bodies []ast.Node
 	for _, doc := range parsed.Docs {
@@ -91,13 +91,13 @@ func readYAML(name string, data []byte) (f yamlFile, errs Errors) {
 			bodies = append(bodies, doc.Body)
 		}
 	}
+	r := reader{file: name, anchors: make(map[string]*yamlNode)}
 	switch {
 	case len(bodies) == 0:
 		return f, one(Position{}, "", "the file is empty", "start from configs/collector.example.yaml")
 	case len(bodies) > 1:
-		return f, one(position(bodies[1].GetToken()), "", "a second document begins", "remove the line ---")
+		return f, one(r.node(bodies[1]).pos, "", "a second document begins here", "remove the line --- above it")
 	}
-	r := reader{file: name, anchors: make(map[string]*yamlNode)}
 	f.root = r.node(bodies[0])
 	return f, r.errs
 }
