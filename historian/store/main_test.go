@@ -163,11 +163,7 @@ func count(tb testing.TB, base string) int {
 	if rows == nil {
 		return 0
 	}
-	n, err := rows[0][1].(json.Number).Int64()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return int(n)
+	return int(number(tb, rows[0][1]))
 }
 
 func zipped(members ...string) string {
@@ -204,4 +200,18 @@ func lines(n int, from int64) string {
 		fmt.Fprintf(&b, "m,unit=u%d v=%di %d\n", i%7, from+i, from+i)
 	}
 	return b.String()
+}
+
+// number reads an integer of a decoded answer.
+func number(tb testing.TB, v any) int64 {
+	tb.Helper()
+	n, ok := v.(json.Number)
+	if !ok {
+		tb.Fatalf("%v is no number", v)
+	}
+	i, err := n.Int64()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return i
 }
