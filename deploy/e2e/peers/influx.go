@@ -22,7 +22,7 @@ import (
 type Influx struct {
 	*Process
 	URL      string // http://127.0.0.1:port
-	Version  string // v1.8.10
+	Version  string // as it reports itself: 1.8.10, v2.9.1
 	Database string // kvarts; with InfluxDB 2 the bucket under its virtual mapping
 	Token    string // as `Authorization: Token …` takes it; "" when the server asks for none
 	Org      string // InfluxDB 2 only

@@ -23,6 +23,7 @@ func TestInfluxd2StoresAndComesBack(t *testing.T) {
 // checkStoresAndComesBack writes before a kill and a stop and reads after each.
 func checkStoresAndComesBack(t *testing.T, db *Influx) {
 	t.Helper()
+	checkVersion(t, db)
 	const q = `SELECT "t" FROM "m"`
 	write := func(line string) {
 		t.Helper()
@@ -82,5 +83,18 @@ func TestInfluxd18Settings(t *testing.T) {
 	}
 	if got := db.Query("SHOW RETENTION POLICIES"); !strings.Contains(got, "24h0m0s") {
 		t.Errorf("retention: %s", got)
+	}
+}
+
+// checkVersion asks the server what it is: clients choose their habits by that.
+func checkVersion(t *testing.T, db *Influx) {
+	t.Helper()
+	res, err := http.Get(db.URL + "/ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := res.Header.Get("X-Influxdb-Version"); got != db.Version {
+		t.Errorf("the server says that it is %q, not %q", got, db.Version)
 	}
 }

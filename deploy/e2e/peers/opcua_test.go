@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,5 +117,108 @@ func TestNodeOPCUAOffersAllPolicies(t *testing.T) {
 		if !got[w] {
 			t.Errorf("not offered: %s", w)
 		}
+	}
+}
+
+// monitor subscribes to nodes of one namespace with sampling interval 0 and calls each with every notification, until
+// the test ends. It returns once all items exist.
+func monitor(t *testing.T, c *opcua.Client, u *OPCUA, uri string, queue uint32, each func(id string, v *ua.DataValue), ids ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	notes := make(chan *opcua.PublishNotificationData, 100)
+	sub, err := c.Subscribe(ctx, &opcua.SubscriptionParameters{Interval: 200 * time.Millisecond}, notes)
+	if err != nil {
+		t.Fatalf("subscribe: %v", err)
+	}
+	for chunk := range slices.Chunk(ids, 1000) {
+		var reqs []*ua.MonitoredItemCreateRequest
+		for _, id := range chunk {
+			r := opcua.NewMonitoredItemCreateRequestWithDefaults(nodeID(t, u, uri, id), ua.AttributeIDValue, uint32(slices.Index(ids, id)))
+			r.RequestedParameters.QueueSize, r.RequestedParameters.SamplingInterval = queue, 0
+			reqs = append(reqs, r)
+		}
+		res, err := sub.Monitor(ctx, ua.TimestampsToReturnBoth, reqs...)
+		if err != nil {
+			t.Fatalf("monitor: %v", err)
+		}
+		for i, r := range res.Results {
+			if r.StatusCode != ua.StatusOK {
+				t.Fatalf("monitor %s: %v", chunk[i], r.StatusCode)
+			}
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case n := <-notes:
+				if d, ok := n.Value.(*ua.DataChangeNotification); ok {
+					for _, item := range d.MonitoredItems {
+						each(ids[item.ClientHandle], item.Value)
+					}
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// collected is what a client got, by node.
+type collected struct {
+	mu sync.Mutex
+	m  map[string][]*ua.DataValue
+	n  int
+}
+
+func (c *collected) add(id string, v *ua.DataValue) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = map[string][]*ua.DataValue{}
+	}
+	c.m[id] = append(c.m[id], v)
+	c.n++
+}
+
+func (c *collected) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+func TestNodeOPCUALoadIsOneCore(t *testing.T) {
+	const nodes = 10000
+	u := NodeOPCUA(t, func(o *NodeOptions) {
+		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = nodes, true, true, true, true
+	})
+	c := dial(t, u.Endpoint)
+	ids := make([]string, nodes)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("load.%05d", i)
+	}
+	var got collected
+	monitor(t, c, u, NSLoad, 20, got.add, ids...)
+	await(t, "first values", func() bool { return got.count() == nodes })
+	before := u.Status()
+	began := time.Now()
+	u.StartLoad()
+	await(t, "ten rounds", func() bool { return u.Status().Generated >= 10*nodes })
+	after := u.Status()
+	took := time.Since(began)
+	total := u.StopLoad()
+	await(t, "all values", func() bool { return got.count() >= nodes+total })
+	if n := got.count(); n != nodes+total {
+		t.Errorf("got %d values of %d", n, nodes+total)
+	}
+	cpu := time.Duration(after.CPUus-before.CPUus) * time.Microsecond
+	t.Logf("%d values in %v: %v CPU, %d MB", after.Generated, took, cpu, after.RSS>>20)
+	if cpu > took {
+		t.Errorf("%v of CPU for %v: more than one core", cpu, took)
 	}
 }

@@ -16,8 +16,8 @@ import (
 
 // Versions of the InfluxDB servers, as facts about their answers were measured with.
 const (
-	influxd18Version = "v1.8.10"
-	influxd2Version  = "v2.9.1" // a test compares it with influxd2/go.mod
+	influxd18Version = "1.8.10" // as it reports itself
+	influxd2Version  = "v2.9.1" // likewise; a test compares it with influxd2/go.mod
 	pkgConfigVersion = "v0.3.0" // InfluxData's wrapper that builds libflux when cgo asks for it
 )
 
@@ -33,9 +33,12 @@ func influxd18Recipe() recipe {
 		},
 		build: func(ctx context.Context, dir, work string, step func(string)) error {
 			return tool{
-				dir:  work, // outside of the module, whose go.mod must not be consulted
-				env:  []string{"GOBIN=" + dir, "CGO_ENABLED=0", "GOFLAGS=-mod=mod"},
-				argv: []string{"go", "install", "github.com/influxdata/influxdb/cmd/influxd@" + influxd18Version},
+				dir: work, // outside of the module, whose go.mod must not be consulted
+				env: []string{"GOBIN=" + dir, "CGO_ENABLED=0", "GOFLAGS=-mod=mod"},
+				argv: []string{
+					"go", "install", "-ldflags=-s -w -X main.version=" + influxd18Version, // else it says "unknown"
+					"github.com/influxdata/influxdb/cmd/influxd@v" + influxd18Version,
+				},
 			}.run(ctx, step)
 		},
 	}
