@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -128,7 +129,12 @@ func (c *Client) findBucket(ctx context.Context, org, name string) (string, erro
 		Buckets []named `json:"buckets"`
 	}
 	path := "api/v2/buckets?" + url.Values{"orgID": {org}, "name": {name}}.Encode()
-	if err := c.api(ctx, "find bucket "+name, http.MethodGet, path, nil, &list); err != nil {
+	err := c.api(ctx, "find bucket "+name, http.MethodGet, path, nil, &list)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindNotFound {
+		return "", nil
+	}
+	if err != nil {
 		return "", err
 	}
 	for _, b := range list.Buckets {

@@ -18,7 +18,6 @@ type Client struct {
 	shown string // scheme, host and path prefix, for messages
 	cred  *credentials
 	http  *http.Client
-	lib   influxdb2.Client
 	svc   influxhttp.Service
 	write string           // URL of a write
 	now   func() time.Time // wall clock, for Retry-After dates
@@ -44,17 +43,22 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", shownURL(o.URL), err)
 	}
-	c := &Client{base: base, shown: shownURL(o.URL), cred: cred, http: hc, now: time.Now, seen: &seen{}}
-	lo := influxdb2.DefaultOptions().SetLogLevel(0).SetApplicationName(o.UserAgent)
-	lo.HTTPOptions().SetHTTPDoer(&doer{http: hc, cred: cred, ua: o.UserAgent})
-	c.lib = influxdb2.NewClientWithOptions(base.String(), "", lo)
-	c.svc = c.lib.HTTPService()
+	c := &Client{base: base, shown: shownURL(o.URL), http: hc, now: time.Now, seen: &seen{}}
+	c.authorize(cred, o.UserAgent)
 	if o.Habits != nil {
 		c.seen.server, c.seen.known = Server{Habits: *o.Habits}, true
 	}
 	o.Token, o.TokenFunc, o.Password, o.ProxyURL = "", nil, "", ""
 	c.use(o)
 	return c, nil
+}
+
+// authorize sets what c's requests go through. The library itself gets no token: doer adds it.
+func (c *Client) authorize(cred *credentials, userAgent string) {
+	lo := influxdb2.DefaultOptions().SetApplicationName(userAgent)
+	lo.HTTPOptions().SetHTTPDoer(&doer{http: c.http, cred: cred, ua: userAgent})
+	c.cred = cred
+	c.svc = influxdb2.NewClientWithOptions(c.base.String(), "", lo).HTTPService()
 }
 
 // use sets the names that c works with.
@@ -73,6 +77,13 @@ func (c *Client) on(database string) *Client {
 	o := c.opts
 	o.Bucket, o.Database, o.RetentionPolicy = database, database, ""
 	d.use(o)
+	return &d
+}
+
+// withToken is a client of the same server, connections and database with another token.
+func (c *Client) withToken(token string) *Client {
+	d := *c
+	d.authorize(newCredentials(&Options{Token: token}), c.opts.UserAgent)
 	return &d
 }
 

@@ -54,6 +54,13 @@ func readToken(path string) (string, error) {
 	return string(b), nil
 }
 
+// anonymous says that requests carry no credentials.
+func (c *credentials) anonymous() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read == nil && c.header == ""
+}
+
 // authorization returns the header to send, "" for none.
 func (c *credentials) authorization() (string, error) {
 	c.mu.Lock()

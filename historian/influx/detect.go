@@ -75,7 +75,10 @@ func (s Server) withHealth(a *answer) Server {
 		s.Version = v
 	}
 	if s.Kind == KindUnknown {
-		if s.Kind = kindOfVersion(s.Version); s.Kind == KindUnknown && h.Commit != nil {
+		s.Kind = kindOfVersion(s.Version)
+	}
+	if s.Kind == KindUnknown && s.Build == "OSS" {
+		if s.Kind = V1; h.Commit != nil { // /health came with 1.8
 			s.Kind = V2
 		}
 	}

@@ -73,7 +73,7 @@ func (c *Client) Query(ctx context.Context, q Query, each func(Row) error) error
 	defer watch.stop()
 
 	watch.start()
-	resp, err := c.postForm(ctx, form)
+	resp, err := c.postForm(ctx, form, "application/json")
 	if err != nil {
 		return c.queryFailure(ctx, err)
 	}
@@ -94,7 +94,7 @@ func (c *Client) Query(ctx context.Context, q Query, each func(Row) error) error
 }
 
 // postForm sends the query through influxdb-client-go, whose error parsing is not used: see answer.
-func (c *Client) postForm(ctx context.Context, form url.Values) (*http.Response, error) {
+func (c *Client) postForm(ctx context.Context, form url.Values, accept string) (*http.Response, error) {
 	target := c.base.String() + "query"
 	if c.opts.Org != "" {
 		target += "?" + url.Values{"org": {c.opts.Org}}.Encode()
@@ -104,7 +104,7 @@ func (c *Client) postForm(ctx context.Context, form url.Values) (*http.Response,
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", accept)
 	return c.svc.DoHTTPRequestWithResponse(req, nil)
 }
 

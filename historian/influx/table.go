@@ -61,12 +61,12 @@ func habitsOf(k Kind, version string) Habits {
 		h.Name = "Kvarts store"
 		return h
 	case V1:
-		if atLeast(version, 1, 8) {
+		if version == "" || atLeast(version, 1, 8) { // without a version stamp: /health tells that it is 1.8
 			return habits18
 		}
 	case V2:
 		// Before 2.5 a type conflict was answered with 500 or rejected the whole batch.
-		if atLeast(version, 2, 5) {
+		if version == "" || atLeast(version, 2, 5) {
 			return habits2
 		}
 		return Habits{Name: "InfluxDB 2.0 to 2.4", Visible: -1}
