@@ -1,0 +1,114 @@
+package forward
+
+import (
+	"sync"
+	"time"
+)
+
+// Limits of one batch. A single record is always sent, however large it is.
+type Limits struct {
+	Lines int   // default 20,000
+	Bytes int64 // compressed; default 1 MiB
+	Raw   int64 // uncompressed, estimated from the length in each gzip member; default 16 MiB (InfluxDB 1.8 refuses 25 MB)
+}
+
+func (l *Limits) setDefaults() {
+	l.Lines = orDefault(l.Lines, 20_000)
+	l.Bytes = orDefault(l.Bytes, 1<<20)
+	l.Raw = orDefault(l.Raw, 16<<20)
+}
+
+const (
+	minShare = 1.0 / 4096
+	// slowShare is the least that time-outs shrink batches to: a store that hangs does so at every size.
+	slowShare = 1.0 / 64
+	// shareGrowth per good batch that filled the share: a limit halved by accident is back after some 15 batches.
+	shareGrowth = 1.05
+	// ceilingMemory: a size that was refused is not tried again for so long.
+	ceilingMemory = 10 * time.Minute
+	// ceilingMargin is how close to a refused size the share grows.
+	ceilingMargin = 0.9
+)
+
+// sizer adapts the size of batches to what the store and the line to it take: halved when a batch is too large or too
+// slow, grown slowly by batches that pass. Safe for concurrent use.
+type sizer struct {
+	max Limits
+
+	mu        sync.Mutex
+	share     float64   // of max, in [minShare, 1]
+	ceiling   float64   // share of max that was refused, 0 = none known
+	refusal   int64     // uncompressed bytes that were refused
+	ceilingAt time.Time // of the last refusal
+}
+
+func newSizer(l Limits) *sizer { return &sizer{max: l, share: 1} }
+
+// now is the present limit.
+func (s *sizer) now() Limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Limits{
+		Lines: max(1, int(s.share*float64(s.max.Lines))),
+		Bytes: max(1, int64(s.share*float64(s.max.Bytes))),
+		Raw:   max(1, int64(s.share*float64(s.max.Raw))),
+	}
+}
+
+// fullness is how much of the whole limit a batch is, by its largest measure.
+func (s *sizer) fullness(z size) float64 {
+	return max(float64(z.lines)/float64(s.max.Lines), float64(z.bytes)/float64(s.max.Bytes), float64(z.raw)/float64(s.max.Raw))
+}
+
+// passed tells of a batch that was accepted.
+func (s *sizer) passed(z size) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.share >= 1 || s.fullness(z) < 0.7*s.share {
+		return
+	}
+	if s.ceiling > 0 && time.Since(s.ceilingAt) > ceilingMemory {
+		s.ceiling = 0
+	}
+	if grown := min(1, s.share*shareGrowth); s.ceiling == 0 || grown < ceilingMargin*s.ceiling {
+		s.share = grown
+	}
+}
+
+// refused tells of a batch that was too large.
+func (s *sizer) refused(z size) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full := s.fullness(z)
+	s.share = max(minShare, min(s.share, full/2))
+	if s.ceiling == 0 || full < s.ceiling {
+		s.ceiling, s.refusal = full, z.raw
+	}
+	s.ceilingAt = time.Now()
+}
+
+// slow tells of a batch that was not answered in time. It reports whether a smaller one is worth a try.
+func (s *sizer) slow(z size) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full := s.fullness(z)
+	if full <= slowShare {
+		return false
+	}
+	s.share = max(slowShare, min(s.share, full/2))
+	return true
+}
+
+// hopeless says that a batch of that size was refused not long ago.
+func (s *sizer) hopeless(z size) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ceiling > 0 && z.raw >= s.refusal && time.Since(s.ceilingAt) < ceilingMemory
+}
+
+// forget takes back what refusals taught: they turned out not to be about size.
+func (s *sizer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.share, s.ceiling = 1, 0
+}

@@ -1,0 +1,159 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"kvarts/collector/buffer"
+	"kvarts/historian/influx"
+	"kvarts/historian/telemetry"
+)
+
+// Before a line goes to quarantine there must be proof that the store takes others: a store that refuses everything
+// (a wrong path behind a proxy, a server gone read-only) would else fill the quarantine with good lines. The proof is
+// an accepted write: another part of the same batch, a count of refused lines by the server, or a line that it accepted
+// before, written again. That is harmless: it is the same point.
+
+const (
+	controlAge    = 10 * time.Second // a younger control line is not replaced
+	controlPrefix = 8 << 10          // of a record, compressed, is enough for its first line
+	proofLines    = 3                // lines of other streams that are tried when there is no control line
+	proofRecords  = 64               // newest records among which they are looked for
+)
+
+// control is a line that the store accepted not long ago.
+type control struct {
+	mu   sync.Mutex
+	text []byte
+	at   time.Time
+}
+
+// remember takes a line of s, which was accepted.
+func (c *control) remember(s *set) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < controlAge {
+		return
+	}
+	var text []byte
+	switch {
+	case len(s.loose) > 0:
+		text = s.loose[0].text
+	case len(s.whole) > 0:
+		text = firstLine(slices.MinFunc(s.whole, func(a, b *buffer.Entry) int { return len(a.Payload) - len(b.Payload) }).Payload)
+	}
+	if text != nil {
+		c.text, c.at = bytes.Clone(text), time.Now()
+	}
+}
+
+func (c *control) line() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text
+}
+
+// firstLine of a gzip member; nil when there is none that can be read.
+func firstLine(member []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(member))
+	if err != nil {
+		return nil
+	}
+	buf := make([]byte, controlPrefix)
+	n := 0
+	for n < len(buf) {
+		m, err := z.Read(buf[n:])
+		n += m
+		if err != nil {
+			break
+		}
+	}
+	text, _ := telemetry.NextLine(buf[:n])
+	if _, err := telemetry.ParseLine(text); err != nil || len(text) == n {
+		return nil
+	}
+	return text
+}
+
+// proof returns nil when the store accepts a line other than suspect, errRefusesAll when it refuses all that were
+// tried, or the error of ctx. While the store is not there, it waits.
+func (d *delivery) proof(ctx context.Context, suspect []byte) error {
+	for {
+		t, err := d.f.gate.enter(ctx, &d.w)
+		if err != nil {
+			return err
+		}
+		res := d.f.tryProof(d.sendCtx, suspect)
+		if d.sendCtx.Err() != nil && res.Class != influx.OK {
+			d.f.gate.giveBack(t)
+			return d.sendCtx.Err()
+		}
+		refused := res.Class == influx.Split || res.Class == influx.TooLarge
+		if refused {
+			d.f.refusing.Store(true)
+			d.f.sizer.forget() // what was refused was not refused for its size
+			res = holdAll(res)
+		}
+		d.f.state.answered(size{}, &res)
+		d.f.gate.leave(t, res.Class, res.RetryAfter)
+		switch {
+		case res.Class == influx.OK:
+			d.provenAt = time.Now()
+			return nil
+		case refused:
+			return errRefusesAll
+		}
+		if err := d.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// tryProof sends single lines, one after the other, until one is accepted or the store does not answer.
+func (f *Forwarder) tryProof(ctx context.Context, suspect []byte) influx.Result {
+	res := influx.Result{Class: influx.Split, Message: "there is no line to compare with", Dropped: -1}
+	for _, text := range f.proofLines(suspect) {
+		gz, err := compress([]line{{text: text}})
+		if err != nil {
+			return influx.Result{Class: influx.Retry, Message: err.Error(), Err: err, Dropped: -1}
+		}
+		res = (*f.store.Load()).WriteGzip(ctx, [][]byte{gz}, 1)
+		if res.Class != influx.Split && res.Class != influx.TooLarge {
+			return res
+		}
+	}
+	return res
+}
+
+// proofLines are lines that may prove something: the last accepted one, then the first ones of other streams' newest
+// records, what the collector says of itself first.
+func (f *Forwarder) proofLines(suspect []byte) [][]byte {
+	var out [][]byte
+	if c := f.control.line(); c != nil && !bytes.Equal(c, suspect) {
+		out = append(out, c)
+	}
+	head := f.opts.Log.Durable()
+	entries, err := f.opts.Log.Read(max(head, proofRecords)-proofRecords+1, proofRecords, 4<<20, nil)
+	if err != nil {
+		return out
+	}
+	slices.Reverse(entries)
+	slices.SortStableFunc(entries, func(a, b buffer.Entry) int { return int(b.Kind) - int(a.Kind) }) // Meta first
+	seen := make(map[stream]bool)
+	for i := range entries {
+		s := streamOf(&entries[i])
+		if seen[s] || len(seen) == proofLines {
+			continue
+		}
+		if text := firstLine(entries[i].Payload); text != nil && !bytes.Equal(text, suspect) {
+			seen[s] = true
+			out = append(out, text)
+		}
+	}
+	return out
+}
