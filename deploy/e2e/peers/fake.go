@@ -3,6 +3,8 @@ package peers
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,8 +35,9 @@ type FakeStore struct {
 	server  *httptest.Server
 	closing chan struct{} // closed at the end of the test: requests that hang end
 
+	dialect Dialect
+
 	mu       sync.Mutex
-	dialect  Dialect
 	token    string
 	bucket   string
 	next     []Answer             // for the next writes, in order
@@ -77,7 +80,9 @@ func FakeInflux(tb testing.TB, options ...FakeOption) *FakeStore {
 	mux.HandleFunc("POST /write", f.serveWrite)
 	mux.HandleFunc("/ping", f.servePing)
 	mux.HandleFunc("/health", f.serveHealth)
-	f.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: mux}}
+	f.server = &httptest.Server{Listener: l, Config: &http.Server{
+		Handler: mux, ErrorLog: log.New(io.Discard, "", 0), // clients that break off are the point
+	}}
 	for _, o := range options {
 		o(f)
 	}

@@ -3,6 +3,7 @@ package peers
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/influxdata/influxdb/models"
@@ -90,9 +91,10 @@ type refusal struct {
 	message string
 }
 
-// body encodes the refusal in the dialect, as measured on the real servers.
-func (r refusal) body(d Dialect) string {
+// apply sets the headers of the refusal in the dialect and returns its body, as measured on the real servers.
+func (r refusal) apply(d Dialect, h http.Header) string {
 	if d == V18 {
+		h.Set("X-Influxdb-Error", strings.ReplaceAll(r.message, "\n", " "))
 		return `{"error":` + strconv.Quote(r.message) + "}\n"
 	}
 	code := map[int]string{
@@ -100,5 +102,6 @@ func (r refusal) body(d Dialect) string {
 		http.StatusRequestEntityTooLarge: "request too large", http.StatusUnprocessableEntity: "unprocessable entity",
 		http.StatusUnsupportedMediaType: "invalid",
 	}[r.status]
+	h.Set("X-Platform-Error-Code", code)
 	return `{"code":` + strconv.Quote(code) + `,"message":` + strconv.Quote(r.message) + "}"
 }

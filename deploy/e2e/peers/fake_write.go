@@ -188,17 +188,15 @@ func (f *FakeStore) answer(w http.ResponseWriter, r *http.Request, req *Request,
 		return
 	}
 	status, body := http.StatusNoContent, ""
-	f.mu.Lock()
-	if refused != nil {
-		status, body = refused.status, refused.body(f.dialect)
-	}
-	f.mu.Unlock()
-	if a.Status != 0 {
-		status, body = a.Status, a.Body
-	}
-	req.Status = status
 	f.identify(w.Header())
 	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case a.Status != 0:
+		status, body = a.Status, a.Body
+	case refused != nil:
+		status, body = refused.status, refused.apply(f.dialect, w.Header())
+	}
+	req.Status = status
 	for k, v := range a.Header {
 		w.Header()[k] = v
 	}
