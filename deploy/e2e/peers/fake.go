@@ -139,12 +139,12 @@ type Request struct {
 	WireBytes int   // of the body as it came
 	Bytes     int   // after decompression
 	Points    int   // parsed
-	Status    int   // answered; 0 if the connection was cut or nothing was answered
+	Status    int   // of the answer, which may be under way; 0 where there is none
 	Scripted  bool  // the answer came from Next
 	Err       error // why the body could not be read or decompressed
 }
 
-// Requests returns the writes that have come and were answered or given up, in that order.
+// Requests returns the writes that have come whole, in that order.
 func (f *FakeStore) Requests() []Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()

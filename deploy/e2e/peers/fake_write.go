@@ -29,10 +29,11 @@ func (f *FakeStore) serveWrite(w http.ResponseWriter, r *http.Request) {
 	if refused == nil {
 		refused = f.store(&req, r, a, body)
 	}
-	f.answer(w, r, &req, a, refused)
+	req.Status = a.status(refused)
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.requests = append(f.requests, req)
+	f.mu.Unlock()
+	f.answer(w, r, a, refused)
 }
 
 // decide takes the next scripted answer and checks token and bucket.
@@ -176,8 +177,20 @@ func gunzip(body []byte) ([]byte, error) {
 	return text, nil
 }
 
-// answer gives the answer and notes its status in req.
-func (f *FakeStore) answer(w http.ResponseWriter, r *http.Request, req *Request, a Answer, refused *refusal) {
+// status is what will be answered, 0 for no answer.
+func (a Answer) status(refused *refusal) int {
+	switch {
+	case a.Cut || a.Hang:
+		return 0
+	case a.Status != 0:
+		return a.Status
+	case refused != nil:
+		return refused.status
+	}
+	return http.StatusNoContent
+}
+
+func (f *FakeStore) answer(w http.ResponseWriter, r *http.Request, a Answer, refused *refusal) {
 	if a.After > 0 && !f.wait(r, a.After) || a.Hang && !f.wait(r, 0) {
 		return
 	}
@@ -187,16 +200,12 @@ func (f *FakeStore) answer(w http.ResponseWriter, r *http.Request, req *Request,
 		}
 		return
 	}
-	status, body := http.StatusNoContent, ""
 	f.identify(w.Header())
 	w.Header().Set("Content-Type", "application/json")
-	switch {
-	case a.Status != 0:
-		status, body = a.Status, a.Body
-	case refused != nil:
-		status, body = refused.status, refused.apply(f.dialect, w.Header())
+	body := a.Body
+	if a.Status == 0 && refused != nil {
+		body = refused.apply(f.dialect, w.Header())
 	}
-	req.Status = status
 	for k, v := range a.Header {
 		w.Header()[k] = v
 	}
@@ -204,10 +213,10 @@ func (f *FakeStore) answer(w http.ResponseWriter, r *http.Request, req *Request,
 		w.Header().Set("Connection", "close")
 	}
 	if a.Drip > 0 {
-		f.drip(w, r, a.Drip, status, body)
+		f.drip(w, a.Drip, a.status(refused), body)
 		return
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(a.status(refused))
 	_, _ = io.WriteString(w, body) // a client that is gone needs no answer
 }
 
@@ -229,7 +238,7 @@ func (f *FakeStore) wait(r *http.Request, d time.Duration) bool {
 }
 
 // drip writes the answer one byte at a time.
-func (f *FakeStore) drip(w http.ResponseWriter, r *http.Request, every time.Duration, status int, body string) {
+func (f *FakeStore) drip(w http.ResponseWriter, every time.Duration, status int, body string) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		f.tb.Errorf("fake InfluxDB: drip: %v", err)
