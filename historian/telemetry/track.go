@@ -63,6 +63,9 @@ func (t *Track) Next(s *Sample) (withStatus bool, err error) {
 // SteppedBack says that the source's clock runs through times that were used before.
 func (t *Track) SteppedBack() bool { return t.run > 0 }
 
+// Newest is the newest time that was ever numbered.
+func (t *Track) Newest() Instant { return t.newest.Instant() }
+
 func (t *Track) number(tick Tick, h uint64) (uint8, error) {
 	for i := range t.recent[:t.used] {
 		if t.recent[i].tick == tick {
