@@ -98,7 +98,7 @@ func findReason(m message) reason {
 // can only come into quarantine when the server, not something in front of it, refused it.
 func classify(x exchange) Result {
 	a := x.answer
-	if a.status == 0 {
+	if a.status == 0 && !a.salvage() {
 		return classifyFailure(a)
 	}
 	m := readMessage(a.status, a.header, a.body)
@@ -182,6 +182,8 @@ func classifyRefusal(x exchange, r *Result, m message) {
 		r.hold(notFoundRemedy(m))
 	case x.answer.bodyErr != nil:
 		r.Class = Retry // the words that would have told are lost
+	case x.gzipErr() != nil:
+		classifyGzip(x, r, m)
 	case x.answer.status == http.StatusInternalServerError:
 		r.Class, r.Suspect = Retry, true
 	case m.influx:

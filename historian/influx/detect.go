@@ -90,7 +90,6 @@ func (s Server) withHealth(a *answer) Server {
 const (
 	headerVersion = "X-Influxdb-Version"
 	headerBuild   = "X-Influxdb-Build"
-	headerKvarts  = "X-Kvarts-Version"   // the embedded store, which otherwise says what a 1.8.10 says
 	headerGemini  = "X-Geminidb-Version" // openGemini
 )
 
@@ -98,8 +97,6 @@ const (
 func serverOf(h http.Header) (s Server, ok bool) {
 	s.Version, s.Build = plainVersion(h.Get(headerVersion)), clean(h.Get(headerBuild))
 	switch {
-	case h.Get(headerKvarts) != "":
-		s.Kind = Embedded
 	case h.Get(headerGemini) != "":
 		s.Kind, s.Version = OpenGemini, plainVersion(h.Get(headerGemini))
 	case h.Get(headerVersion) == "" && s.Build == "":

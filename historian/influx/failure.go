@@ -7,7 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -25,6 +28,26 @@ func classifyFailure(a *answer) Result {
 		r.Fate = FateNone
 	}
 	return r
+}
+
+// salvage makes an answer of one that net/http refused to read: influxd 1.8 repeats the line that it could not parse in
+// its X-Influxdb-Error header, and a line with a control character makes that header invalid. Taken for a broken
+// connection, such a line would be sent again for ever. The status is lost; with those words it was 400.
+func (a *answer) salvage() bool {
+	var bad textproto.ProtocolError
+	if !errors.As(a.err, &bad) {
+		return false
+	}
+	const mark = "X-Influxdb-Error: "
+	_, said, ok := strings.Cut(string(bad), mark)
+	if !ok {
+		return false
+	}
+	if text, err := strconv.Unquote(`"` + strings.TrimSuffix(said, `"`) + `"`); err == nil {
+		said = text
+	}
+	a.status, a.header = http.StatusBadRequest, http.Header{"X-Influxdb-Error": {said}}
+	return true
 }
 
 // networkKind sorts the error of a request that got no answer, and says what a person can do about it.

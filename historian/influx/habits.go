@@ -8,11 +8,10 @@ type Kind uint8
 // The kinds that Detect tells apart.
 const (
 	KindUnknown  Kind = iota
-	V1                // InfluxDB 1.x, open source
+	V1                // InfluxDB 1.x, open source, and Kvarts' own store, which is its engine
 	V1Enterprise      // InfluxDB 1.x Enterprise
 	V2                // InfluxDB 2.x
 	V3                // InfluxDB 3 Core, Enterprise, Clustered
-	Embedded          // Kvarts' own store, which is 1.8.10's engine
 	OpenGemini
 )
 
@@ -26,8 +25,6 @@ func (k Kind) String() string {
 		return "InfluxDB 2"
 	case V3:
 		return "InfluxDB 3"
-	case Embedded:
-		return "Kvarts store"
 	case OpenGemini:
 		return "openGemini"
 	default:

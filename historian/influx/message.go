@@ -89,7 +89,7 @@ func (m *message) readJSON(b []byte) bool {
 
 // isInflux says that only an InfluxDB, or what passes for one, sets these headers.
 func isInflux(h http.Header) bool {
-	for _, k := range []string{headerVersion, headerBuild, headerKvarts, headerGemini, "X-Influxdb-Error", "X-Platform-Error-Code"} {
+	for _, k := range []string{headerVersion, headerBuild, headerGemini, "X-Influxdb-Error", "X-Platform-Error-Code"} {
 		if h.Get(k) != "" {
 			return true
 		}

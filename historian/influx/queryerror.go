@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,16 +66,18 @@ func (c *Client) explain(e *Error, q Query) {
 	if db == "" {
 		db = c.opts.Database
 	}
+	rp := cmp.Or(q.RetentionPolicy, c.opts.RetentionPolicy, "autogen")
 	switch h := strings.ToLower(e.Text); {
 	case e.Kind == KindAuth:
 	case strings.HasPrefix(h, "error parsing query") || strings.Contains(h, "parse error") || strings.HasPrefix(h, "failed to parse query"):
 		e.Kind, e.Hint = KindSyntax, ""
 	case strings.HasPrefix(h, "missing parameter") || strings.HasPrefix(h, "error parsing query parameters"):
 		e.Kind, e.Hint = KindSyntax, ""
-	case strings.Contains(h, "dbrp") || strings.Contains(h, "no mapping") || c.isV2() && strings.Contains(h, "database not found"):
+	case strings.Contains(h, "dbrp") || strings.Contains(h, "no mapping") ||
+		c.isV2() && (strings.Contains(h, "database not found") || strings.Contains(h, "retention policy not found")):
 		e.Kind = KindMapping
 		e.Hint = fmt.Sprintf("InfluxDB 2 finds the bucket of database %q by a mapping; make one: "+
-			"influx v1 dbrp create --db %s --rp autogen --default --bucket-id <id from `influx bucket list`>", db, shellWord(db))
+			"influx v1 dbrp create --db %s --rp %s --default --bucket-id <id from `influx bucket list`>", db, shellWord(db), shellWord(rp))
 	case strings.Contains(h, "database not found") || strings.Contains(h, "database name required") || strings.Contains(h, "database is required"):
 		e.Kind, e.Hint = KindNotFound, fmt.Sprintf("create database %q, or correct its name", db)
 	case strings.Contains(h, "retention policy not found"):

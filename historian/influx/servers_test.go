@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kvarts/deploy/e2e/peers"
+	"kvarts/historian/store"
 )
 
 // target is a server that the suite runs against.
@@ -19,6 +20,20 @@ type target struct {
 // targets are the real servers of the suite, and the user's own when the environment names one.
 func targets() []target {
 	list := []target{
+		{"embedded store", func(t testing.TB) Options {
+			s, err := store.Open(t.Context(), store.Options{
+				Dir: t.TempDir(), Addr: "127.0.0.1:0", Tokens: []store.Token{{Name: "test", Secret: "secret-of-the-store"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return Options{URL: s.URL(), Token: "secret-of-the-store", Database: store.DefaultDatabase}
+		}, V1},
 		{"influxd 1.8.10", func(t testing.TB) Options {
 			s := peers.Influxd18(t, peers.WithAuth())
 			return Options{URL: s.URL, Token: s.Token, Database: s.Database}

@@ -56,10 +56,6 @@ var (
 // except that a younger release of a measured line is taken for its like.
 func habitsOf(k Kind, version string) Habits {
 	switch k {
-	case Embedded:
-		h := habits18
-		h.Name = "Kvarts store"
-		return h
 	case V1:
 		if version == "" || atLeast(version, 1, 8) { // without a version stamp: /health tells that it is 1.8
 			return habits18
