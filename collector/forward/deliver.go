@@ -22,6 +22,11 @@ const (
 	suspectsToRefuse = 8
 	// proofAge is how long an accepted write proves that the store takes good lines.
 	proofAge = time.Minute
+	// maxMisled: after so many hints of the store that led to good lines only, its words are not read any more.
+	maxMisled = 2
+	// maxQuotes: so often per batch are lines that an answer quotes picked out and all others sent again. A server that
+	// quotes one line at a time would cost a whole batch for each bad line; halves cost less then.
+	maxQuotes = 8
 	// quarantinePause between tries to write to quarantine: its disk is full or broken.
 	quarantinePause = 5 * time.Second
 )
@@ -37,6 +42,9 @@ type delivery struct {
 
 	timeouts, suspects int       // in a row, of the set that is being sent
 	provenAt           time.Time // when a write of this batch was last accepted
+	misled             int       // hints that led to good lines only
+	quotes             int       // hints that quoted lines
+	depth              int       // hints whose suspects or rest are under way
 }
 
 // run returns when every line of s is stored or in quarantine, or with the error of ctx.

@@ -75,12 +75,15 @@ func quoted(s string, openings ...string) string {
 
 // useless says that the words point at no lines.
 func (h *hint) useless() bool {
-	return h.lines == nil && h.prefix == "" && h.measurement == "" && !h.byTime
+	return !h.quotes() && h.measurement == "" && !h.byTime
 }
+
+// quotes says that the words quote lines.
+func (h *hint) quotes() bool { return h.lines != nil || h.prefix != "" }
 
 // suspect says that the hint points at this line.
 func (h *hint) suspect(text []byte) bool {
-	if h.lines != nil || h.prefix != "" {
+	if h.quotes() {
 		return h.lines[string(text)] || h.prefix != "" && bytes.HasPrefix(text, []byte(h.prefix))
 	}
 	if h.measurement == "" {

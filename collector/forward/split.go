@@ -21,11 +21,20 @@ func (d *delivery) split(ctx context.Context, s *set, res influx.Result) (bad in
 	if _, ok := s.single(); ok {
 		return d.refuse(ctx, s.loose, quarantine.Refused, res)
 	}
-	h := readHint(res.Message)
+	h := d.readHint(&res)
 	if all := res.Dropped >= s.z.lines; all || !h.useless() || len(s.whole) <= 1 {
 		return d.splitLines(ctx, s, res, &h)
 	}
 	return d.splitHalves(ctx, s, res)
+}
+
+// readHint reads the words of an answer, unless such words led to good lines before, or led on and on to single lines.
+func (d *delivery) readHint(res *influx.Result) hint {
+	h := readHint(res.Message)
+	if d.misled >= maxMisled || h.quotes() && d.quotes >= maxQuotes {
+		return hint{}
+	}
+	return h
 }
 
 // splitLines takes s apart as far as the hint asks for it.
@@ -39,7 +48,8 @@ func (d *delivery) splitLines(ctx context.Context, s *set, res influx.Result, h 
 		return d.refuse(ctx, p.all(), quarantine.Refused, res)
 	}
 	if len(p.suspects) > 0 && len(p.suspects) < lines {
-		return d.each(ctx, bad, newSet(p.whole, p.rest), newSet(nil, p.suspects))
+		n, err := d.splitSuspects(ctx, &p, h)
+		return bad + n, err
 	}
 	loose := p.all()
 	if len(loose) < 2 {
@@ -48,6 +58,31 @@ func (d *delivery) splitLines(ctx context.Context, s *set, res influx.Result, h 
 	h.arrange(loose)
 	n, err := d.splitHalves(ctx, newSet(nil, loose), res)
 	return bad + n, err
+}
+
+// splitSuspects sends the rest and the suspects. The rest first, for it proves that the store takes good lines; but
+// while the rest of an earlier hint is still under way, the suspects first: words that mislead are found out soon.
+func (d *delivery) splitSuspects(ctx context.Context, p *parts, h *hint) (bad int, err error) {
+	rest, suspects := newSet(p.whole, p.rest), newSet(nil, p.suspects)
+	if h.quotes() {
+		d.quotes++
+	}
+	first, second := rest, suspects
+	if d.depth > 0 {
+		first, second = suspects, rest
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	for _, s := range []*set{first, second} {
+		n, err := d.deliver(ctx, s)
+		if bad += n; err != nil {
+			return bad, err
+		}
+		if s == suspects && n == 0 {
+			d.misled++
+		}
+	}
+	return bad, nil
 }
 
 // parts of a set, by a hint.
@@ -107,7 +142,7 @@ func (p *parts) sort(lines []line, h *hint) (rest []line) {
 func (d *delivery) splitHalves(ctx context.Context, s *set, res influx.Result) (bad int, err error) {
 	a, b, ok := s.halves()
 	if !ok {
-		h := readHint(res.Message)
+		h := d.readHint(&res)
 		return d.splitLines(ctx, s, res, &h)
 	}
 	bad, err = d.deliver(ctx, a)
@@ -115,7 +150,7 @@ func (d *delivery) splitHalves(ctx context.Context, s *set, res influx.Result) (
 		return bad, err
 	}
 	_, single := b.single()
-	h := readHint(res.Message)
+	h := d.readHint(&res)
 	if bad == 0 && !single && res.Dropped < 0 && h.useless() {
 		return d.split(ctx, b, res)
 	}
