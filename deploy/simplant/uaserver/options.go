@@ -33,7 +33,9 @@ type Options struct {
 	// Record keeps every generated sample in memory for Server.Generated.
 	Record bool
 	// Log, when not nil, receives one JSON line per generated sample and per sample
-	// that the server itself filtered away (type LogEntry). Errors surface at Close.
+	// that the server itself filtered away (type LogEntry). Each Write gets whole lines,
+	// so servers may share a writer that is safe for concurrent use; it should not block
+	// for long. Errors surface at Close.
 	Log io.Writer
 }
 

@@ -1,9 +1,10 @@
 package uaserver
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"math"
@@ -40,13 +41,17 @@ type LogEntry struct {
 	Cause Cause  `json:"cause,omitempty"`
 }
 
+// logBatch is how many bytes of the sample log are written at once.
+const logBatch = 64 << 10
+
 // truth is the machine's own account of its samples. Server.mu guards it.
 type truth struct {
 	count   uint64
 	lost    map[Cause]uint64
 	record  bool
 	samples []Generated
-	out     *bufio.Writer
+	out     io.Writer
+	buf     bytes.Buffer // whole lines that wait to be written to out
 	enc     *json.Encoder
 	err     error // the first one of the log writer
 }
@@ -55,8 +60,8 @@ func (t *truth) init(opts Options) {
 	t.record = opts.Record
 	t.lost = make(map[Cause]uint64)
 	if opts.Log != nil {
-		t.out = bufio.NewWriterSize(opts.Log, 64<<10)
-		t.enc = json.NewEncoder(t.out)
+		t.out = opts.Log
+		t.enc = json.NewEncoder(&t.buf)
 	}
 }
 
@@ -87,16 +92,22 @@ func (t *truth) filtered(it *item, s *sample, cause Cause) {
 
 func (t *truth) write(e LogEntry) {
 	if err := t.enc.Encode(e); err != nil && t.err == nil {
-		t.err = fmt.Errorf("write sample log: %w", err)
+		t.err = fmt.Errorf("encode sample log entry of %s: %w", e.Node, err)
+	}
+	if t.buf.Len() >= logBatch {
+		_ = t.flush() // kept in t.err
 	}
 }
 
+// flush writes the waiting lines and returns the first error so far.
 func (t *truth) flush() error {
-	if t.out != nil {
-		if err := t.out.Flush(); err != nil && t.err == nil {
-			t.err = fmt.Errorf("flush sample log: %w", err)
-		}
+	if t.out == nil || t.buf.Len() == 0 {
+		return t.err
 	}
+	if _, err := t.buf.WriteTo(t.out); err != nil && t.err == nil {
+		t.err = fmt.Errorf("write sample log: %w", err)
+	}
+	t.buf.Reset()
 	return t.err
 }
 
