@@ -92,6 +92,7 @@ type Timing struct {
 	RetryMax    time.Duration // 10 min
 	StateEvery  time.Duration // at least this often Sink.State is called; 5 s
 	ChannelLife time.Duration // security token lifetime asked for; 1 h
+	Drain       time.Duration // at the end: wait for what was received to be on disk; 5 s
 }
 
 // Limits holds the session's counts.

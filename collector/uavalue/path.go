@@ -124,3 +124,13 @@ func (p Path) String() string {
 	}
 	return b.String()
 }
+
+// OnlyElements says that p holds indices alone: the value at its end has the data type of the whole.
+func (p Path) OnlyElements() bool {
+	for _, st := range p.steps {
+		if st.name != "" {
+			return false
+		}
+	}
+	return true
+}
