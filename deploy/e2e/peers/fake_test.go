@@ -223,7 +223,8 @@ func TestFakeHangsUntilTheClientGoes(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || f.Len() != 0 {
 			t.Errorf("%v, kept %d", err, f.Len())
 		}
-		if rs := f.Requests(); len(rs) != 1 || rs[0].Status != 0 {
+		await(t, "the request is recorded", func() bool { return len(f.Requests()) == 1 })
+		if rs := f.Requests(); rs[0].Status != 0 {
 			t.Errorf("requests %+v", rs)
 		}
 	})

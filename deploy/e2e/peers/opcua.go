@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"kvarts/historian/telemetry"
 )
 
 // OPCUA is a running node-opcua server.
@@ -203,12 +206,23 @@ func (u *OPCUA) Status() NodeStatus {
 	return s
 }
 
-// Set publishes one sample of a changing node with the next value of its count. SetSample overrides parts of it.
-func (u *OPCUA) Set(node string, parts map[string]any) {
+// Sample is what Set publishes.
+type Sample struct {
+	Value    any // nil for none, else as the node's type takes it in JSON
+	Status   uint32
+	Source   telemetry.Tick // 0: the server's clock
+	NoSource bool           // without a source time
+}
+
+// Set publishes one sample of a changing node, in place of the one that would have come next.
+func (u *OPCUA) Set(node string, s Sample) {
 	u.tb.Helper()
-	m := map[string]any{"cmd": "set", "node": node}
-	for k, v := range parts {
-		m[k] = v
+	m := map[string]any{"cmd": "set", "node": node, "value": s.Value, "status": s.Status}
+	switch {
+	case s.NoSource:
+		m["time"] = nil
+	case s.Source != 0:
+		m["time"] = strconv.FormatInt(int64(s.Source), 10)
 	}
 	u.Command(m, nil)
 }

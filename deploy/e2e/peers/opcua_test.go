@@ -74,7 +74,7 @@ func TestNodeOPCUAServesWhatItLogs(t *testing.T) {
 	}
 	for i, id := range []string{"load.00000", "load.00002"} {
 		want := samples[id][1]
-		if got[i].Value.Value() != want.Value || got[i].SourceTimestamp.UnixNano() != want.Source || want.Value != 1.0 {
+		if got[i].Value.Value() != want.Value || got[i].SourceTimestamp.UnixNano() != int64(want.Source.Instant()) || want.Value != 1.0 {
 			t.Errorf("%s: client has %v at %d, journal %+v", id, got[i].Value.Value(), got[i].SourceTimestamp.UnixNano(), want)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"kvarts/historian/telemetry"
 )
 
 // answerWithin bounds the wait for an answer to a command: the server answers at once unless it is overloaded.
@@ -129,11 +131,11 @@ func (l *lines) Write(p []byte) (int, error) {
 
 // Generated is one sample of the journal.
 type Generated struct {
-	Node      string // string identifier, e.g. load.00007
-	Source    int64  // source time in ns since 1970, a multiple of 100; see HasSource
+	Node      string         // string identifier, e.g. load.00007
+	Source    telemetry.Tick // source time; see HasSource
 	HasSource bool
-	Server    int64 // server time in ns since 1970; known where there is no source time
-	Value     any   // nil (no value), float64, bool or string
+	Server    telemetry.Tick // server time; known where there is no source time
+	Value     any            // nil (no value), float64, bool or string
 	Status    uint32
 }
 
@@ -167,8 +169,8 @@ func ReadGenerated(path string, each func(Generated) error) error {
 func parseGenerated(line []byte) (Generated, error) {
 	var w struct {
 		N string
-		T *int64
-		R int64
+		T *telemetry.Tick
+		R telemetry.Tick
 		V any
 		S uint32
 	}

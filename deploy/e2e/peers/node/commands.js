@@ -26,12 +26,13 @@ const COMMANDS = {
     cpuUs: process.cpuUsage().user + process.cpuUsage().system,
   }),
 
-  // set publishes one sample: value (number or null), status (number), time (text of ns since 1970, or null).
+  // set publishes one sample: value (number, text, boolean or null), status (number), time (text of 100 ns ticks since
+  // 1970; null for none; without it, now).
   set: (request, { space, journal }) => {
     const series = find(space, request.node);
     const sample = series.sample(Date.now());
-    if ("value" in request) sample.value = request.value;
-    if ("status" in request) sample.status = opcua.coerceStatusCode(request.status);
+    sample.value = request.value;
+    sample.status = opcua.coerceStatusCode(request.status);
     if ("time" in request) Object.assign(sample, splitTime(request.time));
     journal.add(series.id, sample);
     journal.flush();
@@ -87,9 +88,9 @@ function find(space, id) {
 
 function splitTime(text) {
   if (text === null) return { ms: null };
-  const ns = BigInt(text);
-  const ms = ns / 1000000n - (ns % 1000000n < 0n ? 1n : 0n);
-  return { ms: Number(ms), ticks: Number((ns - ms * 1000000n) / 100n) };
+  const all = BigInt(text);
+  const within = ((all % 10000n) + 10000n) % 10000n;
+  return { ms: Number((all - within) / 10000n), ticks: Number(within) };
 }
 
 // serveCommands answers until standard input ends, as it does when the test dies.
