@@ -1,0 +1,7 @@
+package buffer
+
+import "syscall"
+
+const noSpaceErr = syscall.ENOSPC
+
+func childMain() bool { return false }
