@@ -10,81 +10,67 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// authority finds a way from the leaf to a trusted authority: leaf, issuers, trusted authority. nil when there is none.
-// Certificates of the issuers folder and those that the server sent may stand between; they are not trusted themselves.
-//
-// Own code and not x509.Verify, because that refuses what OPC UA allows: a trusted intermediate as the end of the way is
-// fine there, but an authority whose date has passed gives one error without the others.
-func (s *Store) authority(chain []*x509.Certificate, trusted []stored) ([]*x509.Certificate, error) {
+// authority finds the ways from the leaf to a trusted authority: leaf, issuers, trusted authority. The reason tells why
+// there is none. Certificates of the issuers folder and those that the server sent may stand between; they are not
+// trusted themselves. A trusted authority need not be a root.
+func (s *Store) authority(chain []*x509.Certificate, trusted []stored) (paths [][]*x509.Certificate, reason, err error) {
 	issuers, err := s.load(Issuers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var roots, between []*x509.Certificate
+	leaf := chain[0]
+	o := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	for _, t := range trusted {
 		if t.cert != nil && t.cert.IsCA {
-			roots = append(roots, t.cert)
+			o.Roots.AddCert(t.cert)
 		}
 	}
 	for _, t := range issuers {
-		if t.cert != nil && t.cert.IsCA {
-			between = append(between, t.cert)
+		if t.cert != nil {
+			o.Intermediates.AddCert(t.cert)
 		}
 	}
 	for _, c := range chain[1:] {
-		if c.IsCA {
-			between = append(between, c)
-		}
+		o.Intermediates.AddCert(c)
 	}
-	path := []*x509.Certificate{chain[0]}
-	for len(path) <= maxChain {
-		last := path[len(path)-1]
-		issued := func(c *x509.Certificate) bool { return signed(c, last, len(path)-1) }
-		if i := slices.IndexFunc(roots, issued); i >= 0 {
-			return append(path, roots[i]), nil
-		}
-		// A key that signed has one certificate in all practice; cross-signing ends at the first found.
-		i := slices.IndexFunc(between, func(c *x509.Certificate) bool {
-			return !slices.ContainsFunc(path, c.Equal) && issued(c)
-		})
-		if i < 0 {
-			return nil, nil
-		}
-		path = append(path, between[i])
+	// The leaf's own dates are reported apart from this; here only those of the authorities count.
+	o.CurrentTime = s.now()
+	if o.CurrentTime.Before(leaf.NotBefore) {
+		o.CurrentTime = leaf.NotBefore
+	} else if o.CurrentTime.After(leaf.NotAfter) {
+		o.CurrentTime = leaf.NotAfter
 	}
-	return nil, nil
+	paths, err = leaf.Verify(o)
+	var invalid x509.CertificateInvalidError
+	switch {
+	case err == nil:
+		return paths, nil, nil
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return nil, fmt.Errorf("%w: the authority %s was valid from %s to %s: install its new certificate, or trust the server's own with: collector pki trust %s", ErrExpired,
+			invalid.Cert.Subject, invalid.Cert.NotBefore.UTC().Format(time.DateOnly), invalid.Cert.NotAfter.UTC().Format(time.DateOnly), describe(leaf).SHA1), nil
+	}
+	return nil, fmt.Errorf("%w: compare the thumbprint with the one that the server shows, then run: collector pki trust %s", ErrNotTrusted, describe(leaf).SHA1), nil
 }
 
-// signed reports whether issuer signed c and may: it is an authority, and the authorities between it and the leaf are
-// not more than it allows.
-func signed(issuer, c *x509.Certificate, below int) bool {
-	if !bytes.Equal(issuer.RawSubject, c.RawIssuer) {
-		return false
-	}
-	if (issuer.MaxPathLen > 0 || issuer.MaxPathLenZero) && below > issuer.MaxPathLen {
-		return false
-	}
-	return c.CheckSignatureFrom(issuer) == nil
-}
-
-// revoked reports whether a revocation list in the store, signed by the issuer, names a certificate of the path. For a
-// path of only the leaf the issuer is looked for in the store. A missing or old list does not refuse: most plants have
-// none, and a list that was not renewed must not stop the collection.
+// revoked reports whether a revocation list in the store, signed by the certificate's issuer, names one of the path. A
+// missing or old list does not refuse: most plants have none, and a list that was not renewed must not stop the
+// collection.
 func (s *Store) revoked(path []*x509.Certificate) (bool, error) {
 	lists, err := s.lists()
 	if err != nil || len(lists) == 0 {
 		return false, err
 	}
-	authorities := slices.Clone(path[1:])
+	authorities := slices.Clone(path)
 	for _, w := range []Where{Trusted, Issuers} {
 		known, err := s.load(w)
 		if err != nil {
 			return false, err
 		}
 		for _, k := range known {
-			if k.cert != nil && k.cert.IsCA {
+			if k.cert != nil {
 				authorities = append(authorities, k.cert)
 			}
 		}

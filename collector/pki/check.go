@@ -62,7 +62,8 @@ func (e *CheckError) Unwrap() []error { return e.Reasons }
 
 // Check decides whether the server that showed this certificate may be spoken to (OPC UA Part 4 §6.1.3). serverCert is DER
 // as the server sent it: the leaf, perhaps followed by its chain. The error is a *CheckError with all reasons at once, or
-// one of reading the store. A certificate that only lacks trust is kept in rejected/certs.
+// one of reading the store. A refused certificate that is not in the trust list is kept in rejected/certs, from where it
+// can be trusted.
 func (s *Store) Check(serverCert []byte, e Expect) error {
 	chain, err := parseChain(serverCert)
 	if err != nil {
@@ -77,24 +78,27 @@ func (s *Store) Check(serverCert []byte, e Expect) error {
 	}
 	add(checkKey(leaf))
 	add(checkURI(leaf, e.ApplicationURI))
+	known := true
 	if e.Pin != "" {
 		reason, err := checkPin(leaf, out.Info, e.Pin)
 		if err != nil {
 			return err
 		}
 		add(reason)
+		known = reason == nil
 	} else {
-		add(checkDates(leaf, s.now(), "server's"))
-		reasons, err := s.checkTrust(chain, e.Host)
+		add(checkDates(leaf, s.now()))
+		listed, reasons, err := s.checkTrust(chain, e.Host)
 		if err != nil {
 			return err
 		}
 		out.Reasons = append(out.Reasons, reasons...)
+		known = listed
 	}
 	if len(out.Reasons) == 0 {
 		return nil
 	}
-	if errors.Is(&out, ErrNotTrusted) || errors.Is(&out, ErrWrongPin) {
+	if !known {
 		if err := s.saveRejected(leaf); err != nil {
 			return errors.Join(&out, err)
 		}
@@ -128,12 +132,12 @@ func checkURI(c *x509.Certificate, want string) error {
 	return fmt.Errorf("%w: the server calls itself %q, the certificate is for %q; make a new certificate on the server", ErrWrongURI, want, have)
 }
 
-// checkDates looks at the validity of c; whose is for the message.
-func checkDates(c *x509.Certificate, now time.Time, whose string) error {
+// checkDates looks at the validity of a server's certificate.
+func checkDates(c *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(c.NotAfter):
-		return fmt.Errorf("%w on %s: renew the %s certificate, or pin this one for the time being (server_certificate: sha256:%s)",
-			ErrExpired, c.NotAfter.UTC().Format(time.DateOnly), whose, describe(c).SHA256)
+		return fmt.Errorf("%w on %s: renew the server's certificate, or pin this one for the time being (server_certificate: sha256:%s)",
+			ErrExpired, c.NotAfter.UTC().Format(time.DateOnly), describe(c).SHA256)
 	case now.Before(c.NotBefore):
 		return fmt.Errorf("%w, only from %s, and this computer's clock says %s: check both clocks",
 			ErrNotYetValid, c.NotBefore.UTC().Format(time.DateTime), now.UTC().Format(time.DateTime))
@@ -163,40 +167,37 @@ func checkPin(leaf *x509.Certificate, info Info, pin string) (reason, err error)
 	return nil, nil
 }
 
-// checkTrust looks for the leaf in the trust list, then for an authority in it.
-func (s *Store) checkTrust(chain []*x509.Certificate, host string) (reasons []error, err error) {
+// checkTrust looks for the leaf in the trust list, then for an authority in it. listed: the leaf itself is in the list.
+func (s *Store) checkTrust(chain []*x509.Certificate, host string) (listed bool, reasons []error, err error) {
 	trusted, err := s.load(Trusted)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	leaf := chain[0]
-	direct := slices.ContainsFunc(trusted, func(t stored) bool { return t.cert != nil && t.cert.Equal(leaf) })
-	path := []*x509.Certificate{leaf}
-	if !direct {
-		if path, err = s.authority(chain, trusted); err != nil {
-			return nil, err
+	paths := [][]*x509.Certificate{{leaf}}
+	listed = slices.ContainsFunc(trusted, func(t stored) bool { return t.cert != nil && t.cert.Equal(leaf) })
+	if !listed {
+		var reason error
+		if paths, reason, err = s.authority(chain, trusted); err != nil {
+			return false, nil, err
 		}
-		if path == nil {
-			info := describe(leaf)
-			return []error{fmt.Errorf("%w: compare the thumbprint with the one that the server shows, then run: collector pki trust %s", ErrNotTrusted, info.SHA1)}, nil
+		if reason != nil {
+			return false, []error{reason}, nil
 		}
 		if reason := checkHost(leaf, host); reason != nil {
 			reasons = append(reasons, reason)
 		}
-		for _, issuer := range path[1:] {
-			if reason := checkDates(issuer, s.now(), "authority's"); reason != nil {
-				reasons = append(reasons, reason)
-			}
+	}
+	for _, path := range paths {
+		revoked, err := s.revoked(path)
+		if err != nil {
+			return listed, nil, err
+		}
+		if !revoked {
+			return listed, reasons, nil
 		}
 	}
-	revoked, err := s.revoked(path)
-	if err != nil {
-		return nil, err
-	}
-	if revoked {
-		reasons = append(reasons, fmt.Errorf("%w: give the server a new certificate", ErrRevoked))
-	}
-	return reasons, nil
+	return listed, append(reasons, fmt.Errorf("%w: give the server a new certificate", ErrRevoked)), nil
 }
 
 func checkHost(c *x509.Certificate, host string) error {

@@ -88,26 +88,21 @@ func readFile(name string) (data []byte, err error) {
 }
 
 // writeFile replaces name by data with mode 0600, atomically and durably.
-func writeFile(name string, data []byte) (err error) {
+func writeFile(name string, data []byte) error {
 	dir := filepath.Dir(name)
 	f, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("write %s: %w", name, err), os.Remove(f.Name()))
-		}
-	}()
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
 	}
-	if err = os.Rename(f.Name(), name); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(f.Name())))
 	}
 	if err := syncDir(dir); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
