@@ -57,7 +57,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	for _, w := range cfg.Warnings {
 		log.Warn().Msg(w.Error())
 	}
-	store, err := pki.Ensure(pkiOptions(cfg))
+	own, err := ownCertificate(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	a, err := agent.New(ctx, agent.Options{File: c.Config, Text: text, Log: log, Version: versionText(), CertificateUntil: store.ValidUntil,
+	a, err := agent.New(ctx, agent.Options{File: c.Config, Text: text, Log: log, Version: versionText(), CertificateUntil: own.until,
 		Spawn: agent.Exec{Path: self, Args: []string{"worker", "--level", cfg.Log.Level}, Env: workerEnv(os.Environ(), cfg)}})
 	if err != nil {
 		return err

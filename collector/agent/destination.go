@@ -53,7 +53,21 @@ func (a *Agent) addDestination(d config.Destination) error {
 
 // deliveryEvent logs a change of state of a destination.
 func (a *Agent) deliveryEvent(e forward.Event) {
-	a.events.Info().Str("destination", e.Destination).Msg(e.Text)
+	ev := a.events.Warn()
+	if e.Kind == forward.EventUp || e.Kind == forward.EventReplay || e.Kind == forward.EventCaughtUp {
+		ev = a.events.Info()
+	}
+	ev = ev.Str("destination", e.Destination).Err(e.Err)
+	if e.Status != 0 {
+		ev = ev.Int("http", e.Status)
+	}
+	if e.Count != 0 {
+		ev = ev.Int("count", e.Count)
+	}
+	if e.Remedy != "" {
+		ev = ev.Str("remedy", e.Remedy)
+	}
+	ev.Str("answer", e.Message).Msg("delivery " + string(e.Kind))
 }
 
 // quarantineLost ledgers what the quarantine's own limit gave up.

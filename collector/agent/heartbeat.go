@@ -50,7 +50,7 @@ func (a *Agent) heartbeatLines(at telemetry.Instant, states []uasession.ServerSt
 	stat := a.log.Stat()
 	var records uint64
 	for _, d := range a.forwards {
-		records = max(records, d.fwd.Snapshot().Queue.Records)
+		records = max(records, d.fwd.Snapshot().Records)
 	}
 	for _, s := range states {
 		series, err := telemetry.NewSeries(collectorMeasurement, map[string]string{"collector": cfg.Collector, "server": s.Server})

@@ -24,13 +24,13 @@ func (a *Agent) View() status.View {
 		v.Workers = append(v.Workers, c.state())
 	}
 	for _, d := range a.forwards {
-		v.Destinations = append(v.Destinations, status.Destination{URL: d.cfg.URL, Snapshot: d.fwd.Snapshot()})
+		v.Destinations = append(v.Destinations, status.Destination{URL: d.cfg.URL, State: d.fwd.Snapshot()})
 	}
 	v.Gaps, v.GapsTotal = a.ledger.gaps()
-	if q, err := a.quarantine.Stat(); err == nil {
-		v.Quarantined = uint64(q.Entries)
-	} else {
+	q, err := a.quarantine.Stat()
+	if err != nil {
 		v.Warnings = append(v.Warnings, err.Error())
 	}
+	v.Quarantine = q
 	return v
 }

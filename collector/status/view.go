@@ -7,6 +7,7 @@ import (
 
 	"kvarts/collector/buffer"
 	"kvarts/collector/forward"
+	"kvarts/collector/forward/quarantine"
 	"kvarts/collector/uasession"
 	"kvarts/historian/telemetry"
 )
@@ -28,8 +29,8 @@ type View struct {
 	Gaps         []telemetry.Gap `json:"gaps"`       // of the last day, newest first
 	GapsTotal    uint64          `json:"gaps_total"` // since the start
 
-	CertificateUntil time.Time `json:"certificate_until,omitzero"` // our own; zero when there is none
-	Quarantined      uint64    `json:"quarantined"`                // entries now
+	CertificateUntil time.Time       `json:"certificate_until,omitzero"` // our own; zero when there is none
+	Quarantine       quarantine.Stat `json:"quarantine"`
 }
 
 // Server is one OPC UA server.
@@ -58,8 +59,11 @@ type Buffer struct {
 // Destination is one store.
 type Destination struct {
 	URL string `json:"url"`
-	forward.Snapshot
+	forward.State
 }
+
+// WaitingBytes is State.Bytes under a name that the page's template can convert.
+func (d Destination) WaitingBytes() int64 { return int64(d.State.Bytes) }
 
 // Source gives the current View. It is called from several goroutines.
 type Source interface{ View() View }

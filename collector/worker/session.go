@@ -48,7 +48,7 @@ func sessionConfig(srv *config.Server, certs uasession.Certificates, resume map[
 	cfg := uasession.ServerConfig{
 		Name: srv.Name, Endpoint: srv.Endpoint,
 		Policy: uasession.Policy(srv.Security.Policy), Mode: uasession.Mode(srv.Security.Mode), Certificates: certs,
-		User: srv.Auth.User, Password: password,
+		User: srv.Auth.User, Password: password, AllowPlaintextPassword: srv.Auth.AllowPlaintextPassword,
 		Time:   telemetry.TimeRule{Clock: clocks[srv.Time], Offset: srv.TimeOffset, MaxSkew: srv.MaxSkew},
 		Groups: groups, Resume: resume,
 		Timing: uasession.Timing{Request: srv.RequestTimeout, Session: srv.SessionTimeout, BackoffMin: srv.Backoff.Min, BackoffMax: srv.Backoff.Max},

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kvarts/collector/config"
+	"kvarts/collector/pki"
 	"kvarts/collector/uasession"
 	"kvarts/historian/telemetry"
 )
@@ -41,8 +42,6 @@ type Options struct {
 	In  io.Reader // frames from the parent
 	Out io.Writer // frames to the parent
 	Log zerolog.Logger
-	// Certificates opens the PKI that the configuration names.
-	Certificates func(config.PKI) (uasession.Certificates, error)
 }
 
 const (
@@ -180,9 +179,9 @@ func (w *worker) setup(ctx context.Context, s *Setup) error {
 	if err != nil {
 		return fmt.Errorf("worker: configuration that the parent accepted: %w", err)
 	}
-	certs, err := w.o.Certificates(cfg.PKI)
+	certs, err := pki.Open(cfg.PKI.Dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("worker: %w", err)
 	}
 	servers := map[string]config.Server{}
 	for _, srv := range cfg.Servers {
@@ -225,7 +224,7 @@ func (w *worker) running() []*feed {
 	return slices.Collect(maps.Values(w.feeds))
 }
 
-func (w *worker) start(srv config.Server, certs uasession.Certificates, resume map[string]telemetry.Instant) error {
+func (w *worker) start(srv config.Server, certs *pki.Store, resume map[string]telemetry.Instant) error {
 	w.mu.Lock()
 	tracks := w.restored[srv.Name]
 	delete(w.restored, srv.Name)
@@ -237,7 +236,7 @@ func (w *worker) start(srv config.Server, certs uasession.Certificates, resume m
 	if err != nil {
 		return err
 	}
-	cfg, err := sessionConfig(&srv, certs, resume)
+	cfg, err := sessionConfig(&srv, certs.Peer(srv.ServerCertificate), resume)
 	if err != nil {
 		return err
 	}
