@@ -15,7 +15,11 @@ const (
 	// timeoutsToCut: a batch that was not answered in time so often in a row is sent in halves.
 	timeoutsToCut = 2
 	// suspectsToCut is the same for a batch that may itself be what the store trips over (Result.Suspect).
-	suspectsToCut = 5
+	suspectsToCut = 4
+	// suspectsToBreakUp: before that, the streams of the batch go separate ways, and so they do when a search for bad
+	// lines takes longer than searchToBreakUp.
+	suspectsToBreakUp = 2
+	searchToBreakUp   = 2 * time.Second
 	// suspectsAgain is the same once other lines of the batch were accepted: then it is likely.
 	suspectsAgain = 2
 	// suspectsToRefuse is how often a single line must fail so before it is taken for bad.
@@ -34,14 +38,20 @@ const (
 // errRefusesAll: the store refuses a batch, and lines that it accepted before too.
 var errRefusesAll = errors.New("store refuses every line")
 
+// errBreakUp: something in a batch of several streams keeps them all waiting. What was stored or put into quarantine
+// already is so once more when the streams come again alone, which is harmless.
+var errBreakUp = errors.New("batch is to be broken up")
+
 // delivery is one batch on its way, in one goroutine.
 type delivery struct {
 	f       *Forwarder
 	sendCtx context.Context // of requests: outlives the context of waits by the grace
 	w       waiter
+	mixed   bool // of several streams
 
 	timeouts, suspects int       // in a row, of the set that is being sent
 	provenAt           time.Time // when a write of this batch was last accepted
+	searchingSince     time.Time // when the first answer asked for parts
 	misled             int       // hints that led to good lines only
 	quotes             int       // hints that quoted lines
 	depth              int       // hints whose suspects or rest are under way
@@ -67,9 +77,15 @@ func (d *delivery) deliver(ctx context.Context, s *set) (bad int, err error) {
 	if !single && d.f.sizer.hopeless(s.z) {
 		return d.cut(ctx, s)
 	}
+	if d.mixed && !d.searchingSince.IsZero() && time.Since(d.searchingSince) > searchToBreakUp {
+		return 0, errBreakUp
+	}
 	res, err := d.post(ctx, s)
 	if err != nil {
 		return 0, err
+	}
+	if res.Class != influx.OK && d.searchingSince.IsZero() {
+		d.searchingSince = time.Now()
 	}
 	switch res.Class {
 	case influx.OK:
@@ -110,6 +126,9 @@ func (d *delivery) post(ctx context.Context, s *set) (influx.Result, error) {
 		}
 		if d.giveUp(s, &res) {
 			return res, nil
+		}
+		if d.mixed && d.suspects >= suspectsToBreakUp {
+			return res, errBreakUp
 		}
 		d.w.tries++
 		if err := d.pause(ctx); err != nil {
@@ -211,7 +230,7 @@ func timedOut(err error) bool {
 func (d *delivery) pause(ctx context.Context) error {
 	b := d.f.opts.Backoff
 	wait := b.Max
-	if shift := d.w.tries - 1; shift < 20 {
+	if shift := max(d.w.tries-1, 0); shift < 20 {
 		wait = min(b.Max, b.Min<<shift)
 	}
 	return d.sleep(ctx, wait)

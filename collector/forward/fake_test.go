@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"go.uber.org/goleak"
 
 	"kvarts/collector/buffer"
@@ -122,11 +121,10 @@ func (l *memLog) allAcked() bool {
 
 // record makes a block of lines.
 func record(server, group string, lines ...string) buffer.Record {
-	var buf bytes.Buffer
-	z := gzip.NewWriter(&buf)
 	r := buffer.Record{Server: server, Group: group, Samples: uint32(len(lines)), Lines: uint32(len(lines))}
+	var text []line
 	for _, l := range lines {
-		fmt.Fprintln(z, l)
+		text = append(text, line{text: []byte(l)})
 		if p, err := telemetry.ParseLine([]byte(l)); err == nil {
 			if r.First == 0 || p.Time < r.First {
 				r.First = p.Time
@@ -134,10 +132,11 @@ func record(server, group string, lines ...string) buffer.Record {
 			r.Last = max(r.Last, p.Time)
 		}
 	}
-	if err := z.Close(); err != nil {
+	payload, err := compress(text)
+	if err != nil {
 		panic(err)
 	}
-	r.Payload = buf.Bytes()
+	r.Payload = payload
 	return r
 }
 
@@ -157,9 +156,10 @@ type memStore struct {
 	bad func(line string) string
 	// refuse makes the answer to a batch with bad lines; nil is silent.
 	refuse func(lines, bad []string, why string) influx.Result
-	// script, when it returns true, decides the answer alone; stored lines then depend on keep.
+	// script, when it returns true, decides the answer alone; stored lines then depend on keep. It runs under mu.
 	script func(n int, lines []string) (res influx.Result, keep, decided bool)
-	took   time.Duration // how long a write takes
+	took   time.Duration                // how long a write takes
+	slow   func([]string) time.Duration // and this one besides
 }
 
 func newMemStore() *memStore {
@@ -190,6 +190,9 @@ func (s *memStore) WriteGzip(ctx context.Context, members [][]byte, n int) influ
 	s.most = max(s.most, s.inFlight)
 	number := s.writes
 	script, took := s.script, s.took
+	if s.slow != nil {
+		took += s.slow(lines)
+	}
 	s.mu.Unlock()
 	defer func() { s.mu.Lock(); s.inFlight--; s.mu.Unlock() }()
 	if took > 0 {
@@ -203,7 +206,10 @@ func (s *memStore) WriteGzip(ctx context.Context, members [][]byte, n int) influ
 		return influx.Result{Class: influx.Hold, Message: fmt.Sprintf("batch of %d lines was announced as %d", len(lines), n)}
 	}
 	if script != nil {
-		if res, keep, decided := script(number, lines); decided {
+		s.mu.Lock()
+		res, keep, decided := script(number, lines)
+		s.mu.Unlock()
+		if decided {
 			if keep {
 				s.store(lines)
 			}

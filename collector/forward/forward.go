@@ -96,8 +96,9 @@ type Forwarder struct {
 	running      int
 	lastLive     bool
 	retryRead    time.Time // after a failed read
-
-	flying map[*batch]struct{}
+	flying       map[*batch]struct{}
+	parked       []*batch // parts of batches that were broken up, to be sent next
+	troubled     int      // of flying, how many are such parts
 
 	done   chan *batch
 	nudged chan struct{} // wakes Run; capacity 1
@@ -251,7 +252,10 @@ func (f *Forwarder) launch(ctx, sendCtx context.Context, b *batch) {
 	b.lane.begin(b)
 	f.lastLive = b.live
 	f.flying[b] = struct{}{}
-	d := &delivery{f: f, sendCtx: sendCtx, w: waiter{live: b.live}}
+	if b.troubled {
+		f.troubled++
+	}
+	d := &delivery{f: f, sendCtx: sendCtx, w: waiter{live: b.live}, mixed: len(b.streams) > 1}
 	go func() {
 		b.err = d.run(ctx, newSet(b.records, nil))
 		f.done <- b
@@ -261,8 +265,16 @@ func (f *Forwarder) launch(ctx, sendCtx context.Context, b *batch) {
 // finish takes a delivery's end and acknowledges its records.
 func (f *Forwarder) finish(b *batch) error {
 	f.running--
-	b.lane.finish(b)
+	if b.troubled {
+		f.troubled--
+	}
+	brokenUp := errors.Is(b.err, errBreakUp)
+	b.lane.finish(b, brokenUp)
 	delete(f.flying, b)
+	if brokenUp {
+		f.parked = append(f.parked, b.breakUp()...)
+		return nil
+	}
 	if b.err != nil {
 		// Stopped on the way: nothing is acknowledged, all of it comes again.
 		if errors.Is(b.err, context.Canceled) || errors.Is(b.err, context.DeadlineExceeded) {

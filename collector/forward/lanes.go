@@ -47,7 +47,26 @@ type batch struct {
 	live    bool
 	records []*buffer.Entry // rising
 	streams map[stream]bool
-	err     error
+	// troubled: a part of a batch that took too long because something in it is bad or trips the store.
+	troubled bool
+	err      error
+}
+
+// breakUp makes one batch for each stream of b, so that the trouble of one does not keep the others waiting.
+func (b *batch) breakUp() []*batch {
+	var out []*batch
+	byStream := make(map[stream]*batch)
+	for _, e := range b.records {
+		s := streamOf(e)
+		part := byStream[s]
+		if part == nil {
+			part = &batch{lane: b.lane, live: b.live, streams: map[stream]bool{s: true}, troubled: true}
+			byStream[s] = part
+			out = append(out, part)
+		}
+		part.records = append(part.records, e)
+	}
+	return out
 }
 
 func streamOf(e *buffer.Entry) stream { return stream{e.Server, e.Group} }
@@ -63,8 +82,12 @@ func (l *lane) begin(b *batch) {
 	}
 }
 
-func (l *lane) finish(b *batch) {
+// finish ends begin. The streams of a batch that was broken up stay busy: its parts follow.
+func (l *lane) finish(b *batch, brokenUp bool) {
 	l.inFlight--
+	if brokenUp {
+		return
+	}
 	for s := range b.streams {
 		delete(l.busy, s)
 	}
@@ -224,6 +247,11 @@ func (f *Forwarder) nextBatch() *batch {
 	slots := f.opts.InFlight
 	if f.running >= slots || f.running >= 2 && !f.gate.isOpen() {
 		return nil
+	}
+	if len(f.parked) > 0 && f.troubled < max(1, slots-1) {
+		b := f.parked[0]
+		f.parked = f.parked[1:]
+		return b
 	}
 	share := slots
 	if f.replay.active() || f.replay.inFlight > 0 {

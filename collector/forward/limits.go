@@ -26,6 +26,8 @@ const (
 	shareGrowth = 1.05
 	// ceilingMemory: a size that was refused is not tried again for so long.
 	ceilingMemory = 10 * time.Minute
+	// slowMemory is the same for a size that was not answered in time: the store may just have been busy.
+	slowMemory = 2 * time.Minute
 	// ceilingMargin is how close to a refused size the share grows.
 	ceilingMargin = 0.9
 )
@@ -35,11 +37,12 @@ const (
 type sizer struct {
 	max Limits
 
-	mu        sync.Mutex
-	share     float64   // of max, in [minShare, 1]
-	ceiling   float64   // share of max that was refused, 0 = none known
-	refusal   int64     // uncompressed bytes that were refused
-	ceilingAt time.Time // of the last refusal
+	mu           sync.Mutex
+	share        float64   // of max, in [minShare, 1]
+	ceiling      float64   // share of max that was refused or too slow, 0 = none known
+	ceilingUntil time.Time // when it is forgotten
+	refusal      int64     // uncompressed bytes that were refused, 0 = none known
+	refusalUntil time.Time // when it is forgotten
 }
 
 func newSizer(l Limits) *sizer { return &sizer{max: l, share: 1} }
@@ -67,7 +70,7 @@ func (s *sizer) passed(z size) {
 	if s.share >= 1 || s.fullness(z) < 0.7*s.share {
 		return
 	}
-	if s.ceiling > 0 && time.Since(s.ceilingAt) > ceilingMemory {
+	if time.Now().After(s.ceilingUntil) {
 		s.ceiling = 0
 	}
 	if grown := min(1, s.share*shareGrowth); s.ceiling == 0 || grown < ceilingMargin*s.ceiling {
@@ -79,12 +82,10 @@ func (s *sizer) passed(z size) {
 func (s *sizer) refused(z size) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	full := s.fullness(z)
-	s.share = max(minShare, min(s.share, full/2))
-	if s.ceiling == 0 || full < s.ceiling {
-		s.ceiling, s.refusal = full, z.raw
+	s.shrink(s.fullness(z), minShare, ceilingMemory)
+	if now := time.Now(); s.refusal == 0 || z.raw < s.refusal || now.After(s.refusalUntil) {
+		s.refusal, s.refusalUntil = z.raw, now.Add(ceilingMemory)
 	}
-	s.ceilingAt = time.Now()
 }
 
 // slow tells of a batch that was not answered in time. It reports whether a smaller one is worth a try.
@@ -95,20 +96,29 @@ func (s *sizer) slow(z size) bool {
 	if full <= slowShare {
 		return false
 	}
-	s.share = max(slowShare, min(s.share, full/2))
+	s.shrink(full, slowShare, slowMemory)
 	return true
+}
+
+func (s *sizer) shrink(full, least float64, memory time.Duration) {
+	s.share = max(least, min(s.share, full/2))
+	now := time.Now()
+	if s.ceiling == 0 || full < s.ceiling || now.After(s.ceilingUntil) {
+		s.ceiling = full
+	}
+	s.ceilingUntil = now.Add(memory)
 }
 
 // hopeless says that a batch of that size was refused not long ago.
 func (s *sizer) hopeless(z size) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ceiling > 0 && z.raw >= s.refusal && time.Since(s.ceilingAt) < ceilingMemory
+	return s.refusal > 0 && z.raw >= s.refusal && time.Now().Before(s.refusalUntil)
 }
 
 // forget takes back what refusals taught: they turned out not to be about size.
 func (s *sizer) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.share, s.ceiling = 1, 0
+	s.share, s.ceiling, s.refusal = 1, 0, 0
 }

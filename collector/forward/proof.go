@@ -108,6 +108,7 @@ func (d *delivery) proof(ctx context.Context, suspect []byte) error {
 		case refused:
 			return errRefusesAll
 		}
+		d.w.tries++
 		if err := d.pause(ctx); err != nil {
 			return err
 		}
