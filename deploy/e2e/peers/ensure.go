@@ -42,8 +42,8 @@ type Event struct {
 	Peer    Peer          `json:"peer"`
 	State   State         `json:"state"`
 	Text    string        `json:"text,omitempty"`
-	Dir     string        `json:"dir,omitempty"`
-	Elapsed time.Duration `json:"elapsed_ns"`
+	Dir     string        `json:"dir,omitempty"` // with StateInstalled and StatePresent
+	Elapsed time.Duration `json:"elapsed_ns"`    // since Ensure was called
 }
 
 // MissingToolError says that a peer cannot be installed or started because a program of its toolchain is not on this
@@ -102,12 +102,6 @@ func CacheDir() (string, error) {
 // rename when it is complete, so it is never seen half filled; two processes that install the same peer wait for each
 // other. Cancelling ctx stops the installation and the programs that it started. report may be nil.
 func Ensure(ctx context.Context, p Peer, report Progress) (string, error) {
-	began := time.Now()
-	say := func(s State, text, dir string) {
-		if report != nil {
-			report(Event{Peer: p, State: s, Text: text, Dir: dir, Elapsed: time.Since(began)})
-		}
-	}
 	r, err := recipeOf(p)
 	if err != nil {
 		return "", err
@@ -115,6 +109,16 @@ func Ensure(ctx context.Context, p Peer, report Progress) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
+	}
+	return ensure(ctx, p, r, cache, report)
+}
+
+func ensure(ctx context.Context, p Peer, r recipe, cache string, report Progress) (string, error) {
+	began := time.Now()
+	say := func(s State, text, dir string) {
+		if report != nil {
+			report(Event{Peer: p, State: s, Text: text, Dir: dir, Elapsed: time.Since(began)})
+		}
 	}
 	dir := filepath.Join(cache, string(p), r.key)
 	if isDir(dir) {

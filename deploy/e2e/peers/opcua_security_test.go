@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,22 +77,23 @@ func TestNodeOPCUASessionsWithEveryPolicy(t *testing.T) {
 func TestNodeOPCUARejectsUntilTrusted(t *testing.T) {
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.NoOdd, o.NoMachine, o.NoTypes, o.RejectUnknownClients = true, true, true, true
-		o.Policies, o.Modes = []string{"Basic256Sha256"}, []string{"SignAndEncrypt"}
+		o.Policies, o.Modes = []string{"None", "Basic256Sha256"}, []string{"None", "SignAndEncrypt"}
 	})
 	der, key := clientCertificate(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	endpoints, err := opcua.GetEndpoints(ctx, u.Endpoint)
-	if err != nil || len(endpoints) != 1 {
+	if err != nil || len(endpoints) != 2 {
 		t.Fatalf("get endpoints: %v %v", endpoints, err)
 	}
-	if err := tryEndpoint(ctx, u, endpoints[0], der, key); err == nil {
+	i := slices.IndexFunc(endpoints, func(e *ua.EndpointDescription) bool { return e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt })
+	if err := tryEndpoint(ctx, u, endpoints[i], der, key); err == nil {
 		t.Error("an unknown client gets in")
 	}
 	if n := u.Trust(); n != 1 {
 		t.Errorf("trusted %d", n)
 	}
-	if err := tryEndpoint(ctx, u, endpoints[0], der, key); err != nil {
+	if err := tryEndpoint(ctx, u, endpoints[i], der, key); err != nil {
 		t.Errorf("a trusted client: %v", err)
 	}
 }

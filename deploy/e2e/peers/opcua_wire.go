@@ -177,6 +177,11 @@ func parseGenerated(line []byte) (Generated, error) {
 	if err := json.Unmarshal(line, &w); err != nil {
 		return Generated{}, fmt.Errorf("decode %q: %w", line, err)
 	}
+	switch w.V.(type) {
+	case nil, bool, float64, string:
+	default:
+		return Generated{}, fmt.Errorf("decode %q: value of type %T", line, w.V)
+	}
 	g := Generated{Node: w.N, Server: w.R, Value: w.V, Status: w.S, HasSource: w.T != nil}
 	if w.T != nil {
 		g.Source = *w.T

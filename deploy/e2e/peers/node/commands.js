@@ -4,6 +4,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const readline = require("node:readline");
 const opcua = require("node-opcua");
+const { readCertificateChain } = require("node-opcua-crypto");
 const { publish } = require("./generator");
 
 // The commands, one JSON object a line with a number in "id" that the answer repeats:
@@ -66,17 +67,11 @@ const COMMANDS = {
   },
 
   // trust accepts every client certificate that was rejected so far.
-  trust: async (_, { certificates }) => {
-    const folder = path.join(certificates.rootDir, "rejected");
-    const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
-    let trusted = 0;
-    for (const name of names) {
-      const chain = opcua.readCertificateChain ? opcua.readCertificateChain(path.join(folder, name)) : [];
-      if (chain.length === 0) continue;
-      await certificates.trustCertificate(chain[0]);
-      trusted++;
-    }
-    return { trusted };
+  trust: async (_, { certificates, pki }) => {
+    const folder = path.join(pki, "rejected");
+    const names = fs.readdirSync(folder).filter((name) => name.endsWith(".pem"));
+    for (const name of names) await certificates.trustCertificate(readCertificateChain(path.join(folder, name))[0]);
+    return { trusted: names.length };
   },
 };
 

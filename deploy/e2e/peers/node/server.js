@@ -20,9 +20,9 @@ const { serveCommands } = require("./commands");
 
 const APPLICATION_URI = "urn:kvarts:test:server";
 
-function certificateManager(options) {
+function certificateManager(pki, options) {
   return new opcua.OPCUACertificateManager({
-    rootFolder: path.join(options.dir, "pki"),
+    rootFolder: pki,
     automaticallyAcceptUnknownCertificate: options.acceptUnknownClients,
   });
 }
@@ -65,7 +65,8 @@ function say(line) {
 async function main() {
   const options = readOptions(process.argv[2]);
   fs.mkdirSync(options.dir, { recursive: true });
-  const certificates = certificateManager(options);
+  const pki = path.join(options.dir, "pki");
+  const certificates = certificateManager(pki, options);
   await certificates.initialize();
   const server = newServer(options, certificates);
   await server.initialize();
@@ -80,9 +81,9 @@ async function main() {
     namespaces: server.engine.addressSpace.getNamespaceArray().map((ns) => ns.namespaceUri),
     journal: journal.path,
     manifest: space.manifest,
-    pki: path.join(options.dir, "pki"),
+    pki,
   });
-  await serveCommands({ server, space, journal, certificates, say });
+  await serveCommands({ server, space, journal, certificates, pki, say });
   space.stop();
   await server.shutdown(0);
   process.exit(0);
