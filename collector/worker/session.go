@@ -51,7 +51,7 @@ func sessionConfig(srv *config.Server, certs uasession.Certificates, resume map[
 		User: srv.Auth.User, Password: password, AllowPlaintextPassword: srv.Auth.AllowPlaintextPassword,
 		Time:   telemetry.TimeRule{Clock: clocks[srv.Time], Offset: srv.TimeOffset, MaxSkew: srv.MaxSkew},
 		Groups: groups, Resume: resume,
-		Timing: uasession.Timing{Request: srv.RequestTimeout, Session: srv.SessionTimeout, BackoffMin: srv.Backoff.Min, BackoffMax: srv.Backoff.Max},
+		Timing: uasession.Timing{StateEvery: stateEvery, Request: srv.RequestTimeout, Session: srv.SessionTimeout, BackoffMin: srv.Backoff.Min, BackoffMax: srv.Backoff.Max},
 		Limits: uasession.Limits{Publish: srv.PublishRequests},
 	}
 	l := lifetimes(srv)
