@@ -81,6 +81,9 @@ func (r *recovering) examine(f File, path string, name uint64, size int64) (*fou
 	if ft, at, err := readFooter(f, size, r.id, name); err == nil {
 		s.entries, s.end, s.dataEnd = ft.entries, ft.next, at
 		s.newest, s.until = ft.newest, ft.until
+		if s.header.created == 0 { // rescued
+			s.header.base = ft.base(name)
+		}
 		return s, ""
 	}
 	out := scan(f, size, int64(h.length), r.id, h.base, h.until)
@@ -190,15 +193,19 @@ func (r *recovering) finish(s *foundSegment, i int, limit position, last bool) e
 	if s.scan == nil {
 		return nil
 	}
-	own := limit
-	if !last && r.found[i+1].header.previous != s.name {
-		own = position{} // another segment was between them: what is missing is its own hole
+	own, until := limit, r.until
+	if !last {
+		next := &r.found[i+1].header
+		until = next.until
+		if next.previous != s.name {
+			own = position{} // another segment was between them: what is missing is a hole of its own
+		}
 	}
 	noMark := last && r.end.Seq == 0
 	if t := s.scan.torn; noMark && t != nil && s.scan.whole {
 		own = tornHole(s.scan).to
 	}
-	s.scan.missing(own)
+	s.scan.missing(own, until)
 	s.holes, s.end = s.scan.holes, s.scan.end
 	for i := range s.holes {
 		h := &s.holes[i]

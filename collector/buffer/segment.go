@@ -136,8 +136,32 @@ func readFooter(f File, size int64, log, name uint64) (ft footer, at int64, err 
 	if err := readFull(f, b, size-n); err != nil {
 		return ft, 0, err
 	}
-	ft, err = decodeFooter(b, log, name)
+	if ft, err = decodeFooter(b, log, name); err == nil {
+		err = ft.fits(size - n)
+	}
 	return ft, size - n, err
+}
+
+// fits checks that the records lie one behind the other up to the footer: else bytes were lost or put in between, and only
+// a scan finds the records.
+func (f *footer) fits(end int64) error {
+	for i := len(f.entries) - 1; i >= 0; i-- {
+		e := &f.entries[i]
+		if int64(e.off)+int64(e.length) != end {
+			return errLength
+		}
+		end = int64(e.off)
+	}
+	return nil
+}
+
+// base is the position of the first record.
+func (f *footer) base(first uint64) position {
+	at := position{first, f.next.Cum}
+	for i := range f.entries {
+		at.Cum -= uint64(f.entries[i].samples)
+	}
+	return at
 }
 
 // rescueHeader makes a header for a segment whose own is damaged from its first whole record. ok is false when there is
@@ -146,7 +170,7 @@ func rescueHeader(f File, size int64, log, name uint64) (h segmentHeader, ok boo
 	s := scanner{w: window{r: f, size: size}, log: log}
 	for off := s.w.find(0); off < size; off = s.w.find(off + 1) {
 		if r, err := s.header(off); err == nil && r.pos.Seq >= name && r.pos.Seq-name < maxSegmentBytes {
-			return segmentHeader{length: int(off), log: log, base: r.pos}, true
+			return segmentHeader{length: int(off), log: log, base: r.pos, until: max(r.published, r.first)}, true
 		}
 	}
 	return h, false
@@ -170,18 +194,18 @@ func readContents(f File, s *segment, log uint64) ([]entry, []hole) {
 		return ft.entries, nil
 	}
 	out := scan(f, s.size, int64(s.header.length), log, s.header.base, s.header.until)
-	out.missing(s.end)
+	out.missing(s.end, s.until)
 	return out.entries, out.holes
 }
 
-// missing makes holes of what should be behind the last whole record, up to end.
-func (out *scanned) missing(end position) {
+// missing makes holes of what should be behind the last whole record, up to end. until is the largest time before end.
+func (out *scanned) missing(end position, until telemetry.Instant) {
 	if t := out.torn; t != nil && t.seq+uint64(t.span) <= end.Seq {
 		h := tornHole(out)
 		out.holes, out.end, out.torn = append(out.holes, h), h.to, nil
 	}
 	if out.end.Seq < end.Seq {
-		out.holes = append(out.holes, hole{from: out.end, to: end, first: out.oldest, last: out.until, why: "no record passes its checksum"})
+		out.holes = append(out.holes, hole{from: out.end, to: end, first: out.oldest, last: max(out.until, until), why: "no record passes its checksum"})
 		out.end = end
 	}
 }
