@@ -59,13 +59,13 @@ func influxd2Recipe() (recipe, error) {
 	return recipe{
 		key: influxd2Version + "-" + platform() + "-" + hash,
 		tools: func(ctx context.Context) error {
-			for name, remedy := range map[string]string{
-				"go":         "install Go from go.dev",
-				"gcc":        "install a C compiler (Debian: apt-get install gcc)",
-				"pkg-config": "install it (Debian: apt-get install pkg-config)",
-				"cargo":      "install Rust 1.83 or newer from rustup.rs",
+			for _, tool := range [][2]string{
+				{"go", "install Go from go.dev"},
+				{"gcc", "install a C compiler (Debian: apt-get install gcc)"},
+				{"pkg-config", "install it (Debian: apt-get install pkg-config)"},
+				{"cargo", "install Rust 1.83 or newer from rustup.rs"},
 			} {
-				if _, err := lookTool(PeerInfluxd2, name, remedy); err != nil {
+				if _, err := lookTool(PeerInfluxd2, tool[0], tool[1]); err != nil {
 					return err
 				}
 			}
