@@ -3,7 +3,7 @@
 // A directory holds numbered segments of JSON lines, each line behind its CRC32C:
 //
 //	quarantine-00000001.jsonl      1f3a09c2 {"kvarts":"quarantine","version":1}
-//	                               9d20e1b7 {"id":"5b0c…","at":"2026-11-23T14:00:00Z","reason":"refused",…}
+//	                               9d20e1b7 {"id":"5b0c…","at":1795442400000000000,"reason":"refused",…}
 //
 // An entry is durable when Add returns. Its identity is a hash of where it was going and of what it is, so that the
 // same line refused again after a crash or a restart is one entry. The directory is bounded: the oldest segment is

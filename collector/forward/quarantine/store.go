@@ -105,7 +105,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock of quarantine %s: %w", o.Dir, err)
 	}
-	s := &Store{opts: o, disk: realDisk(), lock: lock, torn: make(map[string]int64)}
+	s := &Store{opts: o, disk: realDisk(), lock: lock, torn: make(map[string]int64), ids: make(map[string]int)}
 	err = s.locked(func() error {
 		for _, seg := range s.segments {
 			s.reportDamage(seg)
