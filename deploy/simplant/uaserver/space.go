@@ -186,8 +186,11 @@ func (sp *space) parse(text string) (nodeKey, error) {
 		}
 		ns, rest = n, after[i+1:]
 	}
+	if strings.HasPrefix(rest, "s=") {
+		return nodeKey{ns: ns, text: rest}, nil
+	}
 	nid, err := ua.ParseNodeID(rest)
-	if err != nil || nid.Namespace() != 0 {
+	if err != nil || len(rest) < 3 || rest[1] != '=' {
 		return nodeKey{}, fmt.Errorf("parse node id %q: want [nsu=URI;](i|s|g|b)=…", text)
 	}
 	return plainKey(ns, nid), nil
