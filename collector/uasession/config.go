@@ -156,7 +156,7 @@ type Output struct {
 	Name   string         // field name
 	Type   telemetry.Type // NoType: pinned when the machine tells it, see ServerConfig.Pin
 	Path   uavalue.Path   // element or member, empty for the value itself
-	Scale  float64        // 0 means 1
-	Offset float64
-	Base64 bool
+	// stored = raw × Scale / Divisor + Offset; 0 means 1 for the first two.
+	Scale, Divisor, Offset float64
+	Base64                 bool
 }

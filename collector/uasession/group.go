@@ -157,7 +157,7 @@ func (it *item) adopt(t Tag, rule telemetry.TimeRule) {
 	it.dec = uavalue.Tag{Time: rule, Outputs: make([]uavalue.Output, len(t.Outputs))}
 	it.interim = make([]*telemetry.Field, len(t.Outputs))
 	for i, o := range t.Outputs {
-		out := uavalue.Output{Series: o.Series, Path: o.Path, Scale: o.Scale, Offset: o.Offset, Base64: o.Base64}
+		out := uavalue.Output{Series: o.Series, Path: o.Path, Scale: o.Scale, Divisor: o.Divisor, Offset: o.Offset, Base64: o.Base64}
 		if o.Type != telemetry.NoType {
 			out.Field, _ = telemetry.NewField(o.Name, o.Type) // checked by checkGroups
 		} else if i < len(before) && old[i].Type == telemetry.NoType && sameOutput(&old[i], &o) {
@@ -173,7 +173,7 @@ func (it *item) adopt(t Tag, rule telemetry.TimeRule) {
 
 func sameOutput(a, b *Output) bool {
 	return string(a.Series.Key()) == string(b.Series.Key()) && a.Name == b.Name && a.Path.String() == b.Path.String() &&
-		a.Scale == b.Scale && a.Offset == b.Offset && a.Base64 == b.Base64
+		a.Scale == b.Scale && a.Divisor == b.Divisor && a.Offset == b.Offset && a.Base64 == b.Base64
 }
 
 // nodeLabel is the tag's address for people.

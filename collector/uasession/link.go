@@ -33,7 +33,7 @@ type link struct {
 	pulses   chan pulse
 	inflight int
 	limit    int       // Publish requests that the server takes at once
-	asked    time.Time // since when at least one Publish is unanswered
+	asked    time.Time // last answer to a Publish, or when the first of those in flight was sent
 	strikes  int       // Publish requests refused one after the other
 	pausing  time.Time // no Publish before: the server was asked for too much
 }

@@ -145,6 +145,8 @@ func (s *Session) arrived(g *group, n notification) {
 	case inOrder:
 		s.deliver(g, n)
 		s.drain(g)
+	case early:
+		s.deliver(g, n)
 	case duplicate:
 		s.board.n.Duplicates++
 		return

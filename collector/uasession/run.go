@@ -97,7 +97,7 @@ func (s *Session) pulsed(p pulse) error {
 
 // due is when tend has something to do, at the latest.
 func (s *Session) due(l *link) time.Time {
-	at := s.board.nextShow
+	at, now := s.board.nextShow, time.Now()
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
@@ -109,13 +109,18 @@ func (s *Session) due(l *link) time.Time {
 		case sub == nil:
 			earlier(g.retry)
 		case sub.dead != "":
-			return time.Now()
+			return now
 		default:
 			if !sub.missing.IsZero() {
 				earlier(sub.missing.Add(s.cfg.Timing.Reorder))
 			}
 			if l.inflight > 0 {
-				earlier(sub.seen.Add(sub.silence(s.cfg.Timing.Grace)))
+				limit := sub.silence(s.cfg.Timing.Grace)
+				if at := sub.seen.Add(limit); now.Before(at) {
+					earlier(at)
+				} else {
+					earlier(l.asked.Add(limit))
+				}
 			}
 		}
 	}
@@ -166,31 +171,27 @@ func (s *Session) tendGroup(l *link, g *group, now time.Time) error {
 	return nil
 }
 
-// watch finds silence. When every subscription is silent, the line is dead whatever TCP says; when only one is, the
-// server is asked whether it still has it.
+// watch finds silence. When nothing at all has come for as long as a subscription may be silent, the line is dead
+// whatever TCP says; when only one subscription is silent, the server is asked whether it still has it.
 func (s *Session) watch(l *link, now time.Time) error {
 	if l.inflight == 0 {
 		return nil
 	}
-	var silent []*group
-	subs := 0
 	for _, g := range s.groups {
 		if g.sub == nil || g.sub.dead != "" {
 			continue
 		}
-		subs++
-		if now.Sub(g.sub.seen) > g.sub.silence(s.cfg.Timing.Grace) {
-			silent = append(silent, g)
+		limit := g.sub.silence(s.cfg.Timing.Grace)
+		if now.Sub(g.sub.seen) <= limit {
+			continue
 		}
-	}
-	if len(silent) == 0 {
-		return nil
-	}
-	if len(silent) == subs {
-		s.board.n.Silences++
-		return fmt.Errorf("%w for %s", errSilence, now.Sub(silent[0].sub.seen).Round(time.Millisecond))
-	}
-	for _, g := range silent {
+		switch quiet := now.Sub(l.asked); {
+		case quiet > limit:
+			s.board.n.Silences++
+			return fmt.Errorf("%w for %s", errSilence, quiet.Round(time.Millisecond))
+		case quiet > limit/2: // the others may be silent too: it shows soon
+			continue
+		}
 		if g.sub.asked { // it was there, and is still silent
 			g.sub.dead = "the subscription is silent"
 			continue

@@ -32,6 +32,7 @@ func seqAhead(a, b uint32) bool { return seqDistance(a, b) < sequenceCount/2 }
 //
 // The zero sequencer is not ready; newSequencer begins at 1, where every subscription begins.
 type sequencer[T any] struct {
+	first  uint32       // the number that began; 0: nothing has come yet
 	next   uint32       // the number that is to be delivered next
 	target uint32       // the first number not known to be sent: everything from next up to it must exist
 	held   map[uint32]T // received, but something before is missing
@@ -46,17 +47,23 @@ type verdict uint8
 
 const (
 	inOrder   verdict = iota // it is next: deliver it, then drain
+	early                    // it lies before the first one of a server that begins anywhere: deliver it as it is
 	ahead                    // it is held until those before it come or are given up
 	duplicate                // it was here before
 )
 
 // accept takes message n. inOrder means that the caller delivers it at once and then calls drain.
 func (s *sequencer[T]) accept(n uint32, m T) verdict {
+	s.begin(n)
 	switch {
 	case n == s.next:
 		s.advance()
 		return inOrder
 	case !seqAhead(s.next, n):
+		// Only a server that does not begin at 1 gets here with messages never seen: they were overtaken by the first.
+		if d := seqDistance(n, s.first); s.first != 1 && d > 0 && d <= maxEarly {
+			return early
+		}
 		return duplicate
 	}
 	if _, ok := s.held[n]; ok {
@@ -70,8 +77,26 @@ func (s *sequencer[T]) accept(n uint32, m T) verdict {
 // announce notes that the server has used every number before n: what a keep-alive says (it carries the number of the
 // next message to come, without using it).
 func (s *sequencer[T]) announce(n uint32) {
+	s.begin(n)
 	if seqAhead(s.target, n) {
 		s.target = n
+	}
+}
+
+const (
+	maxStart = 1000 // a first number up to here means that the ones before were lost, a greater one that none was sent
+	maxEarly = 16   // more messages than can overtake the first one
+)
+
+// begin looks at the first number that comes. Every subscription begins at 1 (Part 4 §5.14.1.1); a server that begins
+// elsewhere is followed there.
+func (s *sequencer[T]) begin(n uint32) {
+	if s.first != 0 {
+		return
+	}
+	s.first = 1
+	if n > maxStart {
+		s.first, s.next, s.target = n, n, n
 	}
 }
 
