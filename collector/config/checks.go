@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,7 @@ func (p place) String() string { return fmt.Sprintf("%s in line %d", p.path, p.l
 // pin is what all nodes of one (measurement, field) share: InfluxDB takes only one type, and a field in two units is
 // one that nobody can add up.
 type pin struct {
+	name   string // measurement and field
 	typ    Type
 	typAt  place
 	unit   string
@@ -64,7 +66,7 @@ func (c *checks) pin(v *value, n *Node, field string, here place) {
 	key := n.Measurement + joint + field
 	p := c.pins[key]
 	if p == nil {
-		p = &pin{}
+		p = &pin{name: key}
 		c.pins[key] = p
 	}
 	switch {
@@ -84,27 +86,74 @@ func (c *checks) pin(v *value, n *Node, field string, here place) {
 	}
 }
 
-// settle gives the type that one node of a (measurement, field) says to the others that say none.
-func (c *checks) settle(servers []Server) {
+// waiting is a node that says no type.
+type waiting struct {
+	node *Node
+	key  string // for messages: servers[0].groups[1].nodes[2]
+}
+
+// settle gives the type that one node of a (measurement, field) says to the others that say none. A node of several
+// fields that takes a type from one of them gives it to the others, and so on.
+func (d *decoder) settle(servers []Server) {
+	members := make(map[*pin][]waiting) // who waits for a pin's type
 	for i := range servers {
 		for j := range servers[i].Groups {
 			nodes := servers[i].Groups[j].Nodes
 			for k := range nodes {
 				if n := &nodes[k]; n.Type == TypeAuto {
-					n.Type = c.typeOf(n)
+					for _, p := range d.nodes.pinsOf(n) {
+						members[p] = append(members[p], waiting{n, fmt.Sprintf("servers[%d].groups[%d].nodes[%d]", i, j, k)})
+					}
 				}
+			}
+		}
+	}
+	var ready []*pin
+	for p := range members {
+		if p.typ != TypeAuto {
+			ready = append(ready, p)
+		}
+	}
+	// In the order of the file, so that the same text always gives the same result.
+	slices.SortFunc(ready, func(a, b *pin) int { return cmp.Or(a.typAt.line-b.typAt.line, cmp.Compare(a.name, b.name)) })
+	for len(ready) > 0 {
+		p := ready[0]
+		ready = ready[1:]
+		for _, w := range members[p] {
+			if w.node.Type == TypeAuto {
+				w.node.Type = p.typ
+				ready = append(ready, d.spread(w)...)
 			}
 		}
 	}
 }
 
-func (c *checks) typeOf(n *Node) Type {
-	for _, field := range n.Fields() {
-		if p := c.pins[n.Measurement+joint+field]; p != nil && p.typ != TypeAuto {
-			return p.typ
+// spread gives the type of a node to the pins of its fields, and returns those that had none.
+func (d *decoder) spread(w waiting) (fresh []*pin) {
+	n := w.node
+	for _, p := range d.nodes.pinsOf(n) {
+		switch p.typ {
+		case n.Type:
+		case TypeAuto:
+			p.typ, p.typAt = n.Type, place{n.At.Line, w.key}
+			fresh = append(fresh, p)
+		default:
+			d.errs = append(d.errs, Problem{File: d.file, Line: n.At.Line, Column: n.At.Column, Key: w.key,
+				Message: fmt.Sprintf("its fields have one type, but others of the same name are %s, and %s at %s", n.Type, p.typ, p.typAt),
+				Remedy:  "split the node into two with the same id, each with its type"})
 		}
 	}
-	return TypeAuto
+	return fresh
+}
+
+func (c *checks) pinsOf(n *Node) []*pin {
+	var out []*pin
+	for _, field := range n.Fields() {
+		if p := c.pins[n.Measurement+joint+field]; p != nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func showPoint(n *Node, field string) string {

@@ -85,7 +85,7 @@ func (d *decoder) config(v *value) *Config {
 	if list := b.require("destinations", "list at least one InfluxDB"); list != nil {
 		d.destinations(c, list)
 	}
-	d.nodes.settle(c.Servers)
+	d.settle(c.Servers)
 	d.buffer(b, &c.Buffer)
 	d.status(b, &c.Status)
 	d.pki(b, &c.PKI)
