@@ -18,7 +18,6 @@ import (
 
 	"kvarts/collector/agent"
 	"kvarts/collector/config"
-	"kvarts/collector/pki"
 	"kvarts/collector/status"
 	"kvarts/collector/worker"
 )

@@ -67,6 +67,9 @@ type Agent struct {
 	states map[string]uasession.ServerState
 }
 
+// QuarantineDir is the folder of the quarantine, below the buffer's.
+const QuarantineDir = "quarantine"
+
 // New opens the buffer and everything else that lives on disk. The caller must Run the Agent or Close it.
 func New(ctx context.Context, o Options) (*Agent, error) {
 	cfg, err := config.Parse(o.File, o.Text)
@@ -106,7 +109,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	}
 	a.ledger = &ledger{log: a.log, now: a.now}
 	a.memories = &memories{dir: filepath.Join(b.Dir, "tracks"), log: a.log}
-	a.quarantine, err = quarantine.Open(quarantine.Options{Dir: filepath.Join(b.Dir, "quarantine"), MaxBytes: quarantineBytes, OnLoss: a.quarantineLost, Now: a.now})
+	a.quarantine, err = quarantine.Open(quarantine.Options{Dir: filepath.Join(b.Dir, QuarantineDir), MaxBytes: quarantineBytes, OnLoss: a.quarantineLost, Now: a.now})
 	if err != nil {
 		return fmt.Errorf("open quarantine: %w", err)
 	}

@@ -203,7 +203,7 @@ func (p *plant) settle(ctx context.Context) (*books, error) {
 		}
 		made = append(made, samples...)
 	}
-	q, err := quarantine.Open(quarantine.Options{Dir: filepath.Join(p.dir, "buffer", "quarantine")})
+	q, err := quarantine.Open(quarantine.Options{Dir: filepath.Join(p.dir, "buffer", agent.QuarantineDir)})
 	if err != nil {
 		return nil, err
 	}

@@ -232,3 +232,10 @@ func (s *Server) Sessions() int {
 
 // CurrentTime is the server's wall clock with its skew.
 func (s *Server) CurrentTime() time.Time { return s.wallNow().Time() }
+
+// FlushLog writes out what the sample log (Options.Log) still buffers, and returns the log's first error.
+func (s *Server) FlushLog() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.truth.flush()
+}
