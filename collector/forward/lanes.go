@@ -137,7 +137,7 @@ func (f *Forwarder) fillLane(l *lane, batches int) error {
 			return nil
 		}
 		entries, err := f.opts.Log.Read(l.pos, readRecords, int(most-l.held.bytes), nil)
-		if errors.Is(err, buffer.ErrClosed) {
+		if errors.Is(err, buffer.ErrClosed) || errors.Is(err, buffer.ErrFailed) {
 			return fmt.Errorf("read from record %d on: %w", l.pos, err)
 		}
 		if err != nil {
