@@ -29,7 +29,9 @@ func TestAttributes(t *testing.T) {
 			t.Errorf("%v %v: %v %v, want %v", nid, attr, got.Status, got.Value.Value(), want)
 		}
 	}
-	child := func(v *Variable, name string) *ua.NodeID { return ua.NewStringNodeID(2, v.NodeID().StringID()+"."+name) }
+	child := func(v *Variable, name string) *ua.NodeID {
+		return ua.NewStringNodeID(2, v.NodeID().StringID()+"."+name)
+	}
 	f(power.NodeID(), ua.AttributeIDNodeID, power.NodeID())
 	f(power.NodeID(), ua.AttributeIDNodeClass, int32(ua.NodeClassVariable))
 	f(power.NodeID(), ua.AttributeIDBrowseName, &ua.QualifiedName{NamespaceIndex: 2, Name: "Power"})

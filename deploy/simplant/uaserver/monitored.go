@@ -74,6 +74,9 @@ func (s *Server) createItem(sub *subscription, req *ua.MonitoredItemCreateReques
 	s.stats.MonitoredItems++
 	if it.variable != nil {
 		it.variable.items = append(it.variable.items, it)
+		if it.variable.read != nil {
+			sub.dynamic = append(sub.dynamic, it)
+		}
 	}
 	if it.mode != ua.MonitoringModeDisabled {
 		it.admit(&first)

@@ -37,6 +37,7 @@ type Server struct {
 	stats     Stats
 	thawed    *sync.Cond // signalled when frozen ends or the server stops
 	due       time.Time  // when advance has something to do; zero: nothing
+	advancing bool       // advance is running
 
 	// Networking; lifecycle serialises Start, Stop, Restart and Close.
 	lifecycle sync.Mutex
@@ -233,6 +234,9 @@ func (s *Server) schedule(at time.Time) {
 		return
 	}
 	s.due = at
+	if s.advancing {
+		return // the clock looks at due next
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default: // a wake-up is already pending
@@ -242,6 +246,8 @@ func (s *Server) schedule(at time.Time) {
 // advance does everything that is due at now; mu is held.
 func (s *Server) advance(now time.Time) {
 	s.due = time.Time{}
+	s.advancing = true
+	defer func() { s.advancing = false }()
 	if s.faults.frozen {
 		return // Thaw schedules again
 	}

@@ -1,6 +1,7 @@
 package uaserver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -55,6 +56,7 @@ type subscription struct {
 	unacked []message
 	items   map[uint32]*item
 	holding []*item // items with a value that waits for its sampling interval to end
+	dynamic []*item // items on values of the server itself, sampled by each cycle
 	ready   []*item // items with queued values, in order of their first one
 }
 
@@ -179,8 +181,8 @@ func (sub *subscription) becomeLate(now time.Time) {
 
 // sampleDynamic offers the server's own values, such as CurrentTime, to their items.
 func (s *Server) sampleDynamic(sub *subscription) {
-	for _, it := range sub.items {
-		if it.variable != nil && it.variable.read != nil && it.mode != ua.MonitoringModeDisabled {
+	for _, it := range sub.dynamic {
+		if it.mode != ua.MonitoringModeDisabled {
 			cur := it.variable.current()
 			it.admit(&cur)
 		}
@@ -215,12 +217,8 @@ func (sub *subscription) removeItem(it *item, cause Cause) {
 	it.clear(cause)
 	it.mode = ua.MonitoringModeDisabled // leaves sub.ready and sub.holding when next looked at
 	delete(sub.items, it.id)
+	sub.dynamic = slices.DeleteFunc(sub.dynamic, func(other *item) bool { return other == it })
 	if v := it.variable; v != nil {
-		for i, other := range v.items {
-			if other == it {
-				v.items = append(v.items[:i], v.items[i+1:]...)
-				break
-			}
-		}
+		v.items = slices.DeleteFunc(v.items, func(other *item) bool { return other == it })
 	}
 }

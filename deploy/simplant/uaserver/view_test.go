@@ -149,7 +149,9 @@ func TestTranslate(t *testing.T) {
 	r := newRig(t, Options{})
 	v := r.variable("Machine/Heater/Power", 1.0)
 	objects := ua.NewNumericNodeID(0, id.ObjectsFolder)
-	q := func(ns uint16, name string) *ua.QualifiedName { return &ua.QualifiedName{NamespaceIndex: ns, Name: name} }
+	q := func(ns uint16, name string) *ua.QualifiedName {
+		return &ua.QualifiedName{NamespaceIndex: ns, Name: name}
+	}
 	f := func(p *ua.BrowsePath, want ua.StatusCode, id string) {
 		t.Helper()
 		res := call1[*ua.TranslateBrowsePathsToNodeIDsResponse](r, &ua.TranslateBrowsePathsToNodeIDsRequest{BrowsePaths: []*ua.BrowsePath{p}}).Results[0]
