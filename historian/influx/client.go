@@ -91,9 +91,12 @@ func (c *Client) withToken(token string) *Client {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // String names the store and what is written to and read from, without secrets.
-func (c *Client) String() string {
+func (c Client) String() string {
 	return fmt.Sprintf("%s bucket %q database %q", c.shown, c.opts.Bucket, c.opts.Database)
 }
+
+// GoString is String, for %#v.
+func (c Client) GoString() string { return "influx.Client{" + c.String() + "}" }
 
 // URL of the store as it may be shown.
 func (c *Client) URL() string { return c.shown }

@@ -9,18 +9,34 @@ import (
 	"sync"
 )
 
+// hidden keeps a secret where fmt, which prints unexported fields without asking their methods, cannot reach it.
+type hidden func() string
+
+func hide(s string) hidden { return func() string { return s } }
+
+// show is the secret, "" for none.
+func (h hidden) show() string {
+	if h == nil {
+		return ""
+	}
+	return h()
+}
+
 // credentials make the Authorization header and know what must never be shown. Safe for concurrent use.
 type credentials struct {
 	read func() (string, error) // gives the token; nil for a fixed header
 
 	mu      sync.Mutex
-	header  string   // Authorization header, "" = none or not read yet
+	header  hidden   // Authorization header, nil = none or not read yet
 	loaded  bool     // header is valid
-	secrets []string // what redact removes: the current token and those before it, the password
+	tokens  []hidden // the last ones used, youngest last; redact removes them
+	secrets []hidden // what else redact removes: passwords
 }
 
-// keptSecrets is how many old tokens are still removed from messages: a rotation overlaps at most a few requests.
-const keptSecrets = 8
+const (
+	keptTokens     = 8 // old tokens are still removed from messages: a rotation overlaps at most a few requests
+	shortestSecret = 4
+)
 
 func newCredentials(o *Options) *credentials {
 	c := &credentials{}
@@ -31,15 +47,13 @@ func newCredentials(o *Options) *credentials {
 		path := o.TokenFile
 		c.read = func() (string, error) { return readToken(path) }
 	case o.Token != "":
-		token := o.Token
-		c.read = func() (string, error) { return token, nil }
+		token := hide(o.Token)
+		c.read = func() (string, error) { return token.show(), nil }
 	case o.Username != "":
 		basic := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Password))
-		c.header, c.loaded = "Basic "+basic, true
-		c.secrets = []string{basic}
-		if o.Password != "" {
-			c.secrets = append(c.secrets, o.Password)
-		}
+		c.header, c.loaded = hide("Basic "+basic), true
+		c.forget(basic)
+		c.forget(o.Password)
 	default:
 		c.loaded = true
 	}
@@ -58,7 +72,7 @@ func readToken(path string) (string, error) {
 func (c *credentials) anonymous() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.read == nil && c.header == ""
+	return c.read == nil && c.header == nil
 }
 
 // authorization returns the header to send, "" for none.
@@ -66,7 +80,7 @@ func (c *credentials) authorization() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.loaded {
-		return c.header, nil
+		return c.header.show(), nil
 	}
 	return c.load()
 }
@@ -76,8 +90,8 @@ func (c *credentials) authorization() (string, error) {
 func (c *credentials) renew(used string) (header string, changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.loaded && c.header != used {
-		return c.header, true, nil // another call was faster
+	if h := c.header.show(); c.loaded && h != used {
+		return h, true, nil // another call was faster
 	}
 	if c.read == nil {
 		return used, false, nil
@@ -100,32 +114,32 @@ func (c *credentials) load() (string, error) {
 			return "", errors.New("the token holds a character that no token has (space, control or not ASCII)")
 		}
 	}
-	c.header, c.loaded = "Token "+token, true
-	if n := len(c.secrets); n == 0 || c.secrets[n-1] != token {
-		c.secrets = append(c.secrets, token)
+	c.header, c.loaded = hide("Token "+token), true
+	if n := len(c.tokens); n == 0 || c.tokens[n-1].show() != token {
+		c.tokens = append(c.tokens, hide(token))
 	}
-	if len(c.secrets) > keptSecrets {
-		c.secrets = c.secrets[1:]
+	if len(c.tokens) > keptTokens {
+		c.tokens = c.tokens[1:]
 	}
-	return c.header, nil
+	return c.header.show(), nil
 }
 
-// hide adds a secret that redact removes.
-func (c *credentials) hide(secret string) {
-	if secret == "" {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.secrets = append([]string{secret}, c.secrets...)
+// forget makes redact remove a secret.
+func (c *credentials) forget(secret string) {
+	c.secrets = append(c.secrets, hide(secret))
 }
 
-// redact removes every secret from a text that came from outside: servers and proxies like to repeat headers.
+// redact removes every secret from a text that came from outside: servers and proxies like to repeat headers. Secrets
+// shorter than any real one stay: they would take letters out of plain words.
 func (c *credentials) redact(s string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, secret := range c.secrets {
-		s = strings.ReplaceAll(s, secret, "***")
+	for _, list := range [][]hidden{c.tokens, c.secrets} {
+		for _, secret := range list {
+			if text := secret.show(); len(text) >= shortestSecret {
+				s = strings.ReplaceAll(s, text, "***")
+			}
+		}
 	}
 	return s
 }

@@ -169,7 +169,7 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, body io.
 // failure is the *Error of a request without an answer.
 func (c *Client) failure(ctx context.Context, op string, err error) error {
 	kind, hint := networkKind(err)
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(context.Cause(ctx), context.Canceled) { // by the caller; a stalled query has another cause
 		kind, hint = KindOther, ""
 	}
 	return &Error{Op: op, Server: c.shown, Kind: kind, Text: clean(c.cred.redact(err.Error())), Hint: hint, Err: err}

@@ -68,7 +68,7 @@ func proxyFunc(raw string, cred *credentials) (func(*http.Request) (*url.URL, er
 		return nil, errors.New("the URL of the proxy is not valid: it should look like http://host:3128")
 	}
 	if pw, ok := u.User.Password(); ok {
-		cred.hide(pw)
+		cred.forget(pw)
 	}
 	return http.ProxyURL(u), nil
 }
