@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 )
 
 // errTooLarge is a body over its limit.
@@ -85,4 +86,18 @@ func (g *gunzip) Close() error {
 		return nil
 	}
 	return g.zr.Close()
+}
+
+// checkPrecision refuses an unknown unit of time in influxd's words. influxd answers the same and then stores the lines as
+// if their times were nanoseconds, which leaves points of 1970 behind a write that was refused.
+func checkPrecision(r *http.Request) error {
+	precision := r.URL.Query().Get("precision")
+	known, use := []string{"", "ns", "us", "ms", "s"}, "ns, us, ms or s"
+	if r.URL.Path == "/write" {
+		known, use = []string{"", "n", "ns", "u", "ms", "s", "m", "h"}, "n, u, ms, s, m or h"
+	}
+	if slices.Contains(known, precision) {
+		return nil
+	}
+	return fmt.Errorf("invalid precision %q (use %s)", precision, use)
 }

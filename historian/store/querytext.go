@@ -50,9 +50,10 @@ func readPart(h *multipart.FileHeader) (string, error) {
 	return buf.String(), err
 }
 
-// Limits of a query's text. The parser descends by recursion and prints an expression by copying its parts at every
-// level: a text of some hundred kilobytes made of nothing but parentheses or operators would overflow the stack, which ends
-// the process, or copy for minutes. Queries that people and panels write have a few dozen of each.
+// Limits of a query's text, before it is parsed. The parser descends by recursion and prints an expression by copying its
+// parts at every level: a text of some hundred kilobytes made of nothing but parentheses or operators would overflow the
+// stack, which ends the process, or copy for minutes. Queries that people and panels write have a few dozen of each; a
+// regular expression that lists every unit of a plant has some thousand |.
 const (
 	maxParentheses = 2_000
 	maxOperators   = 20_000
@@ -88,9 +89,14 @@ func checkQuery(q string) error {
 	return nil
 }
 
-// isLogical says that s begins with AND or OR.
+// isLogical says that s begins with the word AND or OR.
 func isLogical(s string) bool {
-	return len(s) >= 2 && strings.EqualFold(s[:2], "or") || len(s) >= 3 && strings.EqualFold(s[:3], "and")
+	for _, word := range []string{"or", "and"} {
+		if n := len(word); len(s) >= n && strings.EqualFold(s[:n], word) && (len(s) == n || !isWord(s[n])) {
+			return true
+		}
+	}
+	return false
 }
 
 func isWord(c byte) bool {
