@@ -63,7 +63,14 @@ func (w written) balance(got []Entry, losses []Loss) error {
 		}
 		last, read[e.Seq] = e.Seq, true
 	}
-	lost := map[int]counts{}
+	lost, told := map[string]counts{}, map[string]counts{}
+	unknown := slices.ContainsFunc(losses, func(x Loss) bool { return !x.Known })
+	add := func(to map[string]counts, key string, c counts) {
+		if unknown {
+			key = "?"
+		}
+		to[key] = counts{to[key].records + c.records, to[key].samples + c.samples}
+	}
 	for seq, r := range w {
 		at := slices.IndexFunc(losses, func(x Loss) bool { return explains(&x, seq, r) })
 		switch {
@@ -73,14 +80,15 @@ func (w written) balance(got []Entry, losses []Loss) error {
 		case at < 0:
 			return fmt.Errorf("record %d (%s/%s) is neither read nor in a loss: %+v", seq, r.Server, r.Group, losses)
 		default:
-			c := lost[at]
-			lost[at] = counts{c.records + 1, c.samples + uint64(r.Samples)}
+			add(lost, fmt.Sprint(r.Kind, r.Server, r.Group), counts{1, uint64(r.Samples)})
 		}
 	}
 	for i := range losses {
-		if want := (counts{losses[i].Records, losses[i].Samples}); lost[i] != want {
-			return fmt.Errorf("loss %+v counts %v, lost are %v", losses[i], want, lost[i])
-		}
+		x := &losses[i]
+		add(told, fmt.Sprint(x.Kind, x.Server, x.Group), counts{x.Records, x.Samples})
+	}
+	if !maps.Equal(lost, told) {
+		return fmt.Errorf("losses count %v, lost are %v: %+v", told, lost, losses)
 	}
 	return nil
 }

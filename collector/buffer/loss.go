@@ -13,6 +13,9 @@ import (
 // refuses many blocks a second for hours, and each report is a record itself.
 const refusalWindow = 10 * time.Second
 
+// maxWaitingLosses is how many losses may wait for OnLoss before they are added up.
+const maxWaitingLosses = 100
+
 // openLoss is a loss on its way into the ledger.
 //
 //	found ──▶ in the state file ──▶ OnLoss called ──▶ all that was appended until then durable ──▶ forgotten
@@ -139,22 +142,43 @@ func (l *Log) lossesOfHole(h *hole, segment string) []Loss {
 	return out
 }
 
-// queueLosses puts losses that are in the state file on the way to OnLoss. Log.mu is held.
+// queueLosses puts losses that are in the state file on the way to OnLoss. Those that wait are added up when OnLoss does
+// not keep up. mu is held.
 func (l *Log) queueLosses(list []Loss) {
-	for i := range list {
-		n := &list[i]
-		full := len(l.losses) >= maxOpenLosses // OnLoss does not keep up: add up
-		at := slices.IndexFunc(l.losses, func(o *openLoss) bool {
-			return o.same(n) || full && !o.reported && o.due == 0 && o.Cause == n.Cause && o.Kind == n.Kind
-		})
-		switch {
-		case at < 0:
-			l.losses = append(l.losses, &openLoss{Loss: *n})
-		case !l.losses[at].same(n):
-			l.losses[at].merge(n)
+	waiting := 0
+	for _, o := range l.losses {
+		if !o.reported {
+			waiting++
 		}
 	}
+	for i := range list {
+		n := &list[i]
+		if slices.ContainsFunc(l.losses, func(o *openLoss) bool { return o.same(n) }) {
+			continue
+		}
+		if o := l.alike(n, waiting); o != nil {
+			o.merge(n)
+			continue
+		}
+		l.losses = append(l.losses, &openLoss{Loss: *n})
+		waiting++
+	}
 	kick(l.lossKick)
+}
+
+// alike returns a waiting loss that n can be added to when too many are waiting: of the same group, or when far too many
+// are, of any. mu is held.
+func (l *Log) alike(n *Loss, waiting int) *openLoss {
+	if waiting < maxWaitingLosses {
+		return nil
+	}
+	for _, o := range l.losses {
+		group := o.Server == n.Server && o.Group == n.Group || waiting > 10*maxWaitingLosses
+		if !o.reported && o.due == 0 && o.Cause == n.Cause && o.Kind == n.Kind && group {
+			return o
+		}
+	}
+	return nil
 }
 
 // openLosses returns what has to be in the state file: all that is not forgotten. Log.mu is held.

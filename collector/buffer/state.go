@@ -14,10 +14,9 @@ const (
 	stateName    = "state"
 	stateVersion = 1
 	// stateSlot is the room for one copy of the state. The file has two, written in turn and in place: a torn write
-	// leaves the other one, and a full disk cannot stop the log from recording what it drops to make room.
+	// leaves the other one, and a full disk cannot stop the log from recording what it drops to make room. It holds 200
+	// losses and more; beyond that they are added up.
 	stateSlot = 128 << 10
-	// maxOpenLosses bounds the losses in the state; more are merged. 500 bytes each leave room for long names.
-	maxOpenLosses = 128
 )
 
 // state is what the segments cannot say themselves: what is gone on purpose, and which losses are not yet ledgered. It
