@@ -178,7 +178,7 @@ func (s *scanner) text() []byte {
 			}
 			return s.str
 		case '\\':
-			s.escape()
+			s.escape(s.raw())
 		default:
 			s.fail("JSON: control character %#x within a string", b)
 		}
@@ -194,9 +194,8 @@ func (s *scanner) keep(b []byte) {
 	s.str = append(s.str, b...)
 }
 
-// escape reads what follows a backslash.
-func (s *scanner) escape() {
-	b := s.raw()
+// escape takes what follows a backslash; b is the first byte of it.
+func (s *scanner) escape(b byte) {
 	switch b {
 	case '"', '\\', '/':
 		s.str = append(s.str, b)
@@ -233,8 +232,7 @@ func (s *scanner) unicodeEscape() {
 		s.pos++
 		if next := s.raw(); next != 'u' {
 			s.str = utf8.AppendRune(s.str, utf8.RuneError)
-			s.pos--
-			s.escape()
+			s.escape(next)
 			return
 		}
 		second := s.hex4()
