@@ -31,6 +31,9 @@ const (
 	// maxQuotes: so often per batch are lines that an answer quotes picked out and all others sent again. A server that
 	// quotes one line at a time would cost a whole batch for each bad line; halves cost less then.
 	maxQuotes = 8
+	// maxUnproven: so many lines are refused before the store must prove that it takes others. Most often the batch
+	// itself gives the proof on the way.
+	maxUnproven = 8
 	// quarantinePause between tries to write to quarantine: its disk is full or broken.
 	quarantinePause = 5 * time.Second
 )
@@ -47,10 +50,12 @@ type delivery struct {
 	f       *Forwarder
 	sendCtx context.Context // of requests: outlives the context of waits by the grace
 	w       waiter
+	all     *set // the whole batch
 	mixed   bool // of several streams
 
 	timeouts, suspects int       // in a row, of the set that is being sent
 	provenAt           time.Time // when a write of this batch was last accepted
+	unproven           []refusal // lines that wait for the proof that others are accepted
 	searchingSince     time.Time // when the first answer asked for parts
 	misled             int       // hints that led to good lines only
 	quotes             int       // hints that quoted lines
@@ -59,12 +64,16 @@ type delivery struct {
 
 // run returns when every line of s is stored or in quarantine, or with the error of ctx.
 func (d *delivery) run(ctx context.Context, s *set) error {
+	d.all = s
 	for {
 		_, err := d.deliver(ctx, s)
+		if err == nil {
+			err = d.settle(ctx)
+		}
 		if !errors.Is(err, errRefusesAll) {
 			return err
 		}
-		d.w.tries++ // from the start, when the gate lets it
+		d.unproven = nil // from the start, when the gate lets it
 	}
 }
 
@@ -168,7 +177,7 @@ func (d *delivery) once(ctx context.Context, members [][]byte, s *set) (influx.R
 
 // underDoubt asks the store for a proof that it takes good lines before it believes a refusal.
 func (d *delivery) underDoubt(res influx.Result) influx.Result {
-	proof := d.f.tryProof(d.sendCtx, nil)
+	proof := d.tryProof()
 	switch proof.Class {
 	case influx.OK:
 		d.provenAt = time.Now()
@@ -248,25 +257,52 @@ func (d *delivery) sleep(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// refuse puts lines into quarantine, durably, once it is proven that the store takes other lines.
+// refusal is a line that is to come into quarantine.
+type refusal struct {
+	line line
+	why  quarantine.Reason
+	res  influx.Result
+}
+
+// refuse has lines put into quarantine: at once when it is proven that the store takes other lines, else when it is.
 func (d *delivery) refuse(ctx context.Context, lines []line, why quarantine.Reason, res influx.Result) (int, error) {
+	for _, l := range lines {
+		d.unproven = append(d.unproven, refusal{l, why, res})
+	}
 	// A server that counts the lines it refused has looked at them one by one.
-	counted := res.Class == influx.Split && res.Dropped >= len(lines)
-	if !counted && !d.proven() {
-		if err := d.proof(ctx, lines[0].text); err != nil {
-			return 0, err
+	if counted := res.Class == influx.Split && res.Dropped >= len(lines); counted {
+		d.provenAt = time.Now()
+	}
+	if !d.proven() && len(d.unproven) < maxUnproven {
+		return len(lines), nil
+	}
+	return len(lines), d.settle(ctx)
+}
+
+// settle puts all refused lines into quarantine, durably, once it is proven that the store takes others.
+func (d *delivery) settle(ctx context.Context) error {
+	if len(d.unproven) == 0 {
+		return nil
+	}
+	if !d.proven() {
+		if err := d.proof(ctx); err != nil {
+			return err
 		}
 	}
-	entries := make([]quarantine.Entry, len(lines))
-	for i, l := range lines {
-		entries[i] = d.entry(l.rec, why, &res)
-		entries[i].SetLine(l.text)
-		entries[i].Samples = l.samples()
-		if at, ok := timeOf(l.text); ok {
+	entries := make([]quarantine.Entry, len(d.unproven))
+	for i, r := range d.unproven {
+		entries[i] = d.entry(r.line.rec, r.why, &r.res)
+		entries[i].SetLine(r.line.text)
+		entries[i].Samples = r.line.samples()
+		if at, ok := timeOf(r.line.text); ok {
 			entries[i].First, entries[i].Last = at, at
 		}
 	}
-	return len(lines), d.quarantine(ctx, entries)
+	if err := d.quarantine(ctx, entries); err != nil {
+		return err
+	}
+	d.unproven = nil
+	return nil
 }
 
 // setAside puts a record that cannot be taken apart into quarantine whole.

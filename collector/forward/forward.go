@@ -95,7 +95,8 @@ type Forwarder struct {
 	claimed      rangeSet // acknowledged, in flight, or found missing
 	running      int
 	lastLive     bool
-	retryRead    time.Time // after a failed read
+	retryRead    time.Time // when to read again after a failed read
+	readFailing  bool
 	flying       map[*batch]struct{}
 	parked       []*batch // parts of batches that were broken up, to be sent next
 	troubled     int      // of flying, how many are such parts
@@ -178,12 +179,12 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	defer stopHelpers()
 
 	f.start()
-	err := f.loop(ctx, sendCtx)
+	runCtx, stopRun := context.WithCancel(ctx)
+	defer stopRun()
+	err := f.loop(runCtx, sendCtx)
+	stopRun()
 	grace := time.AfterFunc(f.opts.Grace, abort)
 	defer grace.Stop()
-	if err != nil {
-		abort()
-	}
 	for f.running > 0 {
 		err = errors.Join(err, f.finish(<-f.done))
 	}

@@ -81,6 +81,7 @@ func (g *gate) enter(ctx context.Context, w *waiter) (ticket, error) {
 	defer func() {
 		if queued {
 			g.queue = slices.DeleteFunc(g.queue, func(o *waiter) bool { return o == w })
+			g.broadcast() // another one may be first now
 		}
 	}()
 	for {

@@ -136,15 +136,19 @@ func (f *Forwarder) fillLane(l *lane, batches int) error {
 		if l.pos > f.opts.Log.Durable() || l.end > 0 && l.pos >= l.end {
 			return nil
 		}
-		entries, err := f.opts.Log.Read(l.pos, readRecords, int(most-l.held.bytes), nil)
+		entries, err := f.opts.Log.Read(l.pos, readRecords, int(min(most-l.held.bytes, limit.Bytes)), nil)
 		if errors.Is(err, buffer.ErrClosed) || errors.Is(err, buffer.ErrFailed) {
 			return fmt.Errorf("read from record %d on: %w", l.pos, err)
 		}
 		if err != nil {
-			f.state.readFailed(err)
+			if !f.readFailing {
+				f.state.readFailed(err)
+			}
+			f.readFailing = true
 			f.retryRead = time.Now().Add(time.Second)
 			return nil
 		}
+		f.readFailing = false
 		if len(entries) == 0 {
 			// Nothing there, or nothing as small as what was asked for: only the first may be skipped.
 			if entries, err = f.opts.Log.Read(l.pos, 1, 2*buffer.MaxPayloadBytes, nil); err != nil {

@@ -55,9 +55,9 @@ type Failure struct {
 
 // Totals count since the start.
 type Totals struct {
-	Requests uint64 // those for proof not counted
+	Requests uint64 // those for proof count once
 	ByClass  map[string]uint64
-	SentByte uint64 // compressed
+	Bytes    uint64 // sent, compressed
 
 	Records uint64 // delivered: each line stored or in quarantine
 	Lines   uint64
@@ -144,7 +144,7 @@ func (t *tracker) answered(z size, r *influx.Result) {
 	t.mu.Lock()
 	t.s.Totals.Requests++
 	t.s.Totals.ByClass[r.Class.String()]++
-	t.s.Totals.SentByte += uint64(z.bytes)
+	t.s.Totals.Bytes += uint64(z.bytes)
 	before := t.s.Condition
 	previous := t.s.Failure
 	after := Delivering
