@@ -27,7 +27,7 @@ const patience = 30 * time.Second
 func quick() Timing {
 	return Timing{
 		Dial: 5 * time.Second, Request: 5 * time.Second, Session: 30 * time.Second, Lifetime: 20 * time.Second,
-		KeepAlive: 200 * time.Millisecond, Grace: 800 * time.Millisecond, Reorder: 50 * time.Millisecond,
+		KeepAlive: 200 * time.Millisecond, Grace: 10 * time.Second, Reorder: 50 * time.Millisecond,
 		BackoffMin: 20 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
 		RetryItem: 100 * time.Millisecond, RetryMax: time.Second, StateEvery: 50 * time.Millisecond, Drain: 2 * time.Second,
 	}

@@ -112,15 +112,18 @@ func (o *outbox) run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// drain waits until all was delivered or ctx is done.
-func (o *outbox) drain(ctx context.Context) {
+// drain waits until all was delivered, which it says, or nobody delivers any more, or ctx is done.
+func (o *outbox) drain(ctx context.Context) bool {
 	for !o.idle() {
 		select {
 		case <-o.room:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.ended
 }
 
 // ack is a message that is on disk.

@@ -232,8 +232,9 @@ func (s *Session) finish(l *link) {
 	s.leftovers(l)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(l.parent), s.cfg.Timing.Drain)
 	defer cancel()
-	s.out.drain(limit)
-	s.acks.drain(limit)
+	if s.out.drain(limit) {
+		s.acks.drain(limit)
+	}
 	if !l.ch.isGone() {
 		end, cancelEnd := context.WithTimeout(context.WithoutCancel(l.parent), s.cfg.Timing.Request)
 		defer cancelEnd()
