@@ -157,6 +157,17 @@ func (f *FakeStore) Values(series, field string) []FakeValue {
 	return list
 }
 
+// Each calls fn with every stored value, in no order. fn must not call the store's methods.
+func (f *FakeStore) Each(fn func(series, field string, v FakeValue)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, m := range f.points.values {
+		for t, v := range m {
+			fn(key.series, key.field, FakeValue{t, v})
+		}
+	}
+}
+
 // Overwrites lists the writes that put another value in the place of an earlier one: there should be none.
 func (f *FakeStore) Overwrites() []Overwrite {
 	f.mu.Lock()

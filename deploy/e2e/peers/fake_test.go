@@ -84,6 +84,15 @@ func TestFakeKeepsLastWriteAndCountsOverwrites(t *testing.T) {
 	if got, want := f.Values(series, "x"), []FakeValue{{10, 1.0}, {11, 1.0}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("values %v, want %v", got, want)
 	}
+	sum := 0
+	f.Each(func(s, field string, v FakeValue) {
+		if s == series {
+			sum += int(v.Time)
+		}
+	})
+	if sum != 10+11+10 {
+		t.Errorf("times of all values add up to %d", sum)
+	}
 	if got := f.Values(series, "y"); !reflect.DeepEqual(got, []FakeValue{{10, "new"}}) || f.Len() != 3 {
 		t.Errorf("values %v, %d in all", got, f.Len())
 	}

@@ -203,7 +203,8 @@ func TestNodeOPCUARestartPermutesNamespaces(t *testing.T) {
 func TestNodeOPCUALimits(t *testing.T) {
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.NoOdd, o.NoMachine, o.NoTypes = 10, true, true, true
-		o.OperationLimits = map[string]int{"maxNodesPerRead": 5}
+		o.OperationLimits = map[string]int{"maxNodesPerRead": 5, "maxMonitoredItemsPerCall": 2}
+		o.Capabilities = map[string]int{"maxSubscriptionsPerSession": 1}
 	})
 	c := dial(t, u.Endpoint)
 	ids := make([]*ua.ReadValueID, 6)
@@ -215,6 +216,20 @@ func TestNodeOPCUALimits(t *testing.T) {
 	}
 	if _, err := c.Read(t.Context(), &ua.ReadRequest{NodesToRead: ids}); err == nil {
 		t.Error("6 nodes are read with a limit of 5")
+	}
+	sub, err := c.Subscribe(t.Context(), &opcua.SubscriptionParameters{}, make(chan *opcua.PublishNotificationData, 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []*ua.MonitoredItemCreateRequest
+	for _, id := range ids {
+		items = append(items, opcua.NewMonitoredItemCreateRequestWithDefaults(id.NodeID, ua.AttributeIDValue, 1))
+	}
+	if _, err := sub.Monitor(t.Context(), ua.TimestampsToReturnBoth, items[:3]...); err == nil {
+		t.Error("3 items are made with a limit of 2")
+	}
+	if _, err := c.Subscribe(t.Context(), &opcua.SubscriptionParameters{}, make(chan *opcua.PublishNotificationData, 10)); err == nil {
+		t.Error("2 subscriptions are made with a limit of 1")
 	}
 }
 

@@ -67,7 +67,8 @@ func alive(t *testing.T, pid string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if syscall.Kill(n, 0) != nil {
+	p, err := os.FindProcess(n)
+	if err != nil || p.Signal(syscall.Signal(0)) != nil {
 		return false
 	}
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")

@@ -89,23 +89,25 @@ func buildInfluxd2(ctx context.Context, src, dir, work string, step func(string)
 	if err := dropTornFlux(gocache); err != nil {
 		return err
 	}
+	wrapper := tool{
+		dir: work, env: []string{"GOBIN=" + work, "GOFLAGS="},
+		argv: []string{"go", "install", "github.com/influxdata/pkg-config@" + pkgConfigVersion},
+	}
+	if err := wrapper.run(ctx, step); err != nil {
+		return err
+	}
 	env := []string{
-		"GOCACHE=" + gocache, "GOBIN=" + work, "GOFLAGS=-buildvcs=false", "CGO_ENABLED=1",
+		"GOCACHE=" + gocache, "GOFLAGS=-buildvcs=false", "CGO_ENABLED=1",
 		"PKG_CONFIG=" + filepath.Join(work, "pkg-config"),
 		"CARGO_BUILD_JOBS=" + strconv.Itoa(runtime.NumCPU()),
 	}
 	if rust != "" {
 		env = append(env, "RUSTUP_TOOLCHAIN="+rust)
 	}
-	wrapper := tool{dir: work, env: env, argv: []string{"go", "install", "github.com/influxdata/pkg-config@" + pkgConfigVersion}}
-	if err := wrapper.run(ctx, step); err != nil {
-		return err
-	}
-	build := []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "influxd"), "."}
-	if nice, err := exec.LookPath("nice"); err == nil { // others work on this machine meanwhile
-		build = append([]string{nice}, build...)
-	}
-	return tool{dir: src, env: env, argv: build}.run(ctx, step)
+	return tool{
+		dir: src, env: env, nice: true,
+		argv: []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "influxd"), "."},
+	}.run(ctx, step)
 }
 
 // dropTornFlux removes the wrapper's copy of flux's sources when an earlier try was stopped while it was copied: the

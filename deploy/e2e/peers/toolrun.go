@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -25,18 +24,24 @@ type tool struct {
 	dir  string
 	env  []string // added to the process's own
 	argv []string
+	nice bool // let other programs of the machine go first, where there is a nice command
 }
 
 // run waits for the program. The program has its own process group, which is killed when ctx ends, so that Ctrl-C
 // leaves no compiler behind.
 func (t tool) run(ctx context.Context, step func(string)) error {
 	out := &tail{max: keptOutput}
-	cmd := exec.Command(t.argv[0], t.argv[1:]...)
+	argv := t.argv
+	if nice, err := exec.LookPath("nice"); t.nice && err == nil {
+		argv = append([]string{nice}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = t.dir
 	cmd.Env = append(os.Environ(), t.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 5 * time.Second
-	step(strings.Join(append([]string{filepath.Base(t.argv[0])}, t.argv[1:]...), " "))
+	line := strings.Join(t.argv, " ")
+	step(line)
 
 	c, err := startChild(cmd)
 	if err != nil {
@@ -48,11 +53,11 @@ func (t tool) run(ctx context.Context, step func(string)) error {
 		select {
 		case <-c.done:
 			if c.err != nil {
-				return fmt.Errorf("%s: %w\n%s", strings.Join(t.argv, " "), c.err, out)
+				return fmt.Errorf("%s: %w\n%s", line, c.err, out)
 			}
 			return nil
 		case <-beat.C:
-			step(fmt.Sprintf("%s still runs: %s", filepath.Base(t.argv[0]), out.lastLine()))
+			step(strings.TrimSpace(fmt.Sprintf("%s: still runs %s", strings.Join(t.argv[:min(2, len(t.argv))], " "), out.lastLine())))
 		case <-ctx.Done():
 			c.kill()
 			<-c.done
