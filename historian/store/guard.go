@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +38,7 @@ func newGuard(next http.Handler, t *tokens, l Limits, lg *zap.Logger) *guard {
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.running.Add(1)
 	defer g.running.Done()
+	w = answerWriter{w}
 	defer g.recover(w, r)
 
 	if err := g.sameOrigin(r); err != nil {
@@ -253,29 +253,4 @@ func (s slots) leave() {
 	if s != nil {
 		<-s
 	}
-}
-
-// refuse answers in the form of the handler's errors.
-func refuse(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	version(w)
-	w.Header().Set("X-Influxdb-Error", oneLine(message))
-	w.WriteHeader(status)
-	// The connection may be gone; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
-}
-
-// version sets the headers by which clients know an InfluxDB.
-func version(w http.ResponseWriter) {
-	w.Header().Set("X-Influxdb-Version", engineVersion)
-	w.Header().Set("X-Influxdb-Build", engineBuild)
-}
-
-func oneLine(s string) string { return strings.Map(printable, s) }
-
-func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
-		return ' '
-	}
-	return r
 }

@@ -201,3 +201,21 @@ func TestSpreadTimes(t *testing.T) {
 		t.Errorf("%d points, want those of 3 shards: 6", n)
 	}
 }
+
+// TestErrorHeader: an error repeats what was sent, also in a header, which must stay one that clients can read.
+func TestErrorHeader(t *testing.T) {
+	s := open(t, store.Options{})
+	for _, text := range []string{"\x06", "a\r\nSet-Cookie: x=1", "\x7f\x00", "SELECT \xff", strings.Repeat("ø", 5000)} {
+		for _, r := range []request{
+			{path: "/query", form: url.Values{"db": {"kvarts"}, "q": {text}}},
+			{path: "/api/v2/write?bucket=kvarts", body: text},
+			{path: "/api/v2/write?bucket=kvarts&precision=" + url.QueryEscape(text), body: "m v=1"},
+		} {
+			a := r.send(t, s.URL())
+			h := a.Header.Get("X-Influxdb-Error")
+			if a.Status != http.StatusBadRequest || h == "" || len(h) > 1024 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(a.Body, `"error"`) {
+				t.Errorf("%q to %s: %d %q", text, r.path, a.Status, a.Header)
+			}
+		}
+	}
+}
