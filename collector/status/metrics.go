@@ -133,7 +133,7 @@ func (e *emitter) destination(d *Destination) {
 	e.gauge("destination_live_lag_seconds", "Age of the oldest waiting live block.", d.LiveLag.Seconds(), l...)
 	e.counter("destination_lines_total", "Lines delivered, those put into quarantine included.", d.Totals.Lines, l...)
 	e.counter("destination_quarantined_lines_total", "Lines that the store refused.", d.Totals.QuarantinedLines, l...)
-	e.counter("destination_sent_bytes_total", "Compressed bytes sent.", d.Totals.SentByte, l...)
+	e.counter("destination_sent_bytes_total", "Compressed bytes sent.", d.Totals.Bytes, l...)
 	for class, n := range d.Totals.ByClass {
 		e.counter("destination_answers_total", "Answers by class.", n, "destination", d.Name, "class", class)
 	}
