@@ -96,19 +96,25 @@ func sameParameters(a, b *Tag) bool {
 // reconcile tells the server what regroup found. It is the same whether the server knows nothing yet or nearly all.
 // A group that fails is tried again later; only what ends the connection is an error.
 func (s *Session) reconcile(l *link) error {
-	for len(s.orphans) > 0 {
-		err := s.deleteSubscription(l, s.orphans[0])
-		if err != nil && codeOf(err) == 0 {
-			return err
-		}
-		s.orphans = s.orphans[1:]
-	}
 	for _, g := range s.groups {
 		if err := s.groupFailed(g, s.reconcileGroup(l, g)); err != nil {
 			return fmt.Errorf("set up group %s: %w", g.cfg.Name, err)
 		}
 	}
 	s.board.nextItem = s.nextItem()
+	return s.reap(l)
+}
+
+// reap deletes the subscriptions at the server that are not wanted any more. They go after the new ones have come, so
+// that Publish requests always find a subscription.
+func (s *Session) reap(l *link) error {
+	for len(s.orphans) > 0 {
+		err := s.deleteSubscription(l, s.orphans[0])
+		if err != nil && (codeOf(err) == 0 || sessionGone(err) || channelGone(err)) {
+			return err
+		}
+		s.orphans = s.orphans[1:]
+	}
 	return nil
 }
 

@@ -48,6 +48,7 @@ type subscription struct {
 	lifetime  time.Duration
 
 	seq     *sequencer[notification]
+	made    time.Time
 	seen    time.Time // last message or keep-alive, by our clock
 	asked   bool      // silent, and asked whether it is still there
 	initial bool      // no data message yet: the first holds values of any age

@@ -44,6 +44,7 @@ type published struct {
 	err      error
 	acks     []*ua.SubscriptionAcknowledgement
 	loop     uint64
+	sent     time.Time
 	received telemetry.Instant
 }
 
@@ -78,9 +79,10 @@ func (l *link) publish(loop uint64, acks []*ua.SubscriptionAcknowledgement) {
 		l.asked = time.Now()
 	}
 	l.inflight++
+	sent := time.Now()
 	l.wg.Go(func() {
 		resp, err := call[*ua.PublishResponse](l.ctx, l.ch, &ua.PublishRequest{SubscriptionAcknowledgements: acks}, publishTimeout)
-		l.results <- published{resp: resp, err: err, acks: acks, loop: loop, received: telemetry.Now()}
+		l.results <- published{resp: resp, err: err, acks: acks, loop: loop, sent: sent, received: telemetry.Now()}
 	})
 }
 

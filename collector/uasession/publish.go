@@ -68,7 +68,7 @@ func (s *Session) published(l *link, p published) error {
 	l.asked = time.Now()
 	if p.err != nil {
 		s.acks.put(p.loop, p.acks)
-		return s.publishFailed(l, p.err)
+		return s.publishFailed(l, p.err, p.sent)
 	}
 	l.strikes = 0
 	s.acknowledged(p)
@@ -96,15 +96,15 @@ func (s *Session) acknowledged(p published) {
 	}
 }
 
-// publishFailed decides what a refused Publish means.
-func (s *Session) publishFailed(l *link, err error) error {
+// publishFailed decides what a refused Publish means that was sent at that time.
+func (s *Session) publishFailed(l *link, err error, sent time.Time) error {
 	switch code := codeOf(err); {
 	case sessionGone(err), channelGone(err), errors.Is(err, context.Canceled):
 		return err
 	case code == ua.StatusBadNoSubscription:
-		// The server has forgotten all of them; each is made again.
+		// The server has forgotten all of them that there were; each is made again.
 		for _, g := range s.groups {
-			if g.sub != nil {
+			if g.sub != nil && g.sub.made.Before(sent) {
 				g.sub.dead = "the server has no subscription any more"
 			}
 		}

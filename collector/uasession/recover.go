@@ -114,6 +114,7 @@ func (s *Session) abandon(g *group) {
 		s.giveUp(g, telemetry.CauseSession, sub.seq.known())
 	}
 	s.lose(g, telemetry.CauseSession, sub.dead)
+	s.orphans = append(s.orphans, sub.id) // in case that the server still has it
 	for _, it := range g.items {
 		delete(s.byHandle, it.handle)
 	}

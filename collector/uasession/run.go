@@ -141,6 +141,9 @@ func (s *Session) tend(l *link, now time.Time) error {
 	if err := s.watch(l, now); err != nil {
 		return err
 	}
+	if err := s.reap(l); err != nil {
+		return err
+	}
 	if !s.board.nextItem.IsZero() && !now.Before(s.board.nextItem) {
 		if err := s.retryItems(l, now); err != nil {
 			return err

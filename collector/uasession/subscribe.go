@@ -46,7 +46,8 @@ func (s *Session) createSubscription(l *link, g *group) error {
 	if err != nil {
 		return fmt.Errorf("create subscription of group %s: %w", g.cfg.Name, err)
 	}
-	g.sub = &subscription{id: resp.SubscriptionID, seq: newSequencer[notification](), seen: time.Now(), initial: true}
+	now := time.Now()
+	g.sub = &subscription{id: resp.SubscriptionID, seq: newSequencer[notification](), made: now, seen: now, initial: true}
 	g.sub.revise(resp.RevisedPublishingInterval, resp.RevisedMaxKeepAliveCount, resp.RevisedLifetimeCount, want)
 	if g.known == 0 {
 		g.known = s.serverNow() // what is lost from here on is a loss
