@@ -32,7 +32,7 @@ func post(t *testing.T, f *FakeStore, body string, change ...func(*http.Request)
 	for _, c := range change {
 		c(req)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, "", err

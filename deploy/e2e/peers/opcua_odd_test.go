@@ -237,7 +237,7 @@ func TestNodeOPCUAUsers(t *testing.T) {
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.NoOdd, o.NoMachine, o.NoTypes, o.NoAnonymous = true, true, true, true
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	endpoints, err := opcua.GetEndpoints(ctx, u.Endpoint)
 	if err != nil {

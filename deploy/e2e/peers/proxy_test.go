@@ -55,7 +55,7 @@ func dialTCP(t *testing.T, addr string) net.Conn {
 		t.Fatalf("dial: %v", err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -77,7 +77,7 @@ func send(t *testing.T, c net.Conn, text string) string {
 // await polls until ok says so.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+	for deadline := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -185,7 +185,7 @@ func mustNotArrive(t *testing.T, c net.Conn) {
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("%d bytes came through", n)
 	}
-	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -245,7 +245,7 @@ func TestProxyDelayHoldsEachWay(t *testing.T) {
 	if _, err := io.ReadFull(c, make([]byte, 50)); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 20*d {
+	if took := time.Since(began); took > 50*d {
 		t.Errorf("50 blocks took %v: the delay limits the flow", took)
 	}
 }
