@@ -81,25 +81,38 @@ func (s *Server) attributeValue(n *node, attr ua.AttributeID) (any, bool) {
 		return ua.NewLocalizedText(n.desc), true
 	case ua.AttributeIDWriteMask, ua.AttributeIDUserWriteMask:
 		return uint32(0), true
+	default:
+		return s.classAttribute(n, attr)
 	}
+}
+
+// classAttribute returns an attribute that only some node classes have.
+func (s *Server) classAttribute(n *node, attr ua.AttributeID) (any, bool) {
 	switch n.class {
 	case ua.NodeClassVariable, ua.NodeClassVariableType:
 		return s.variableAttribute(n, attr)
 	case ua.NodeClassObject:
 		return uint8(0), attr == ua.AttributeIDEventNotifier
 	case ua.NodeClassReferenceType:
-		switch attr {
-		case ua.AttributeIDIsAbstract:
-			return n.abstract, true
-		case ua.AttributeIDSymmetric:
-			return n.inverse == "" && !n.abstract, true
-		case ua.AttributeIDInverseName:
-			return ua.NewLocalizedText(n.inverse), n.inverse != ""
-		}
+		return referenceAttribute(n, attr)
 	case ua.NodeClassObjectType, ua.NodeClassDataType:
 		return n.abstract, attr == ua.AttributeIDIsAbstract
+	default:
+		return nil, false
 	}
-	return nil, false
+}
+
+func referenceAttribute(n *node, attr ua.AttributeID) (any, bool) {
+	switch attr {
+	case ua.AttributeIDIsAbstract:
+		return n.abstract, true
+	case ua.AttributeIDSymmetric:
+		return n.inverse == "" && !n.abstract, true
+	case ua.AttributeIDInverseName:
+		return ua.NewLocalizedText(n.inverse), n.inverse != ""
+	default:
+		return nil, false
+	}
 }
 
 func (s *Server) variableAttribute(n *node, attr ua.AttributeID) (any, bool) {
@@ -122,8 +135,9 @@ func (s *Server) variableAttribute(n *node, attr ua.AttributeID) (any, bool) {
 		return inMilliseconds(s.limits.MinSamplingInterval), !isType
 	case ua.AttributeIDHistorizing:
 		return false, !isType
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // dimensions is the ArrayDimensions of n: for arrays of unknown lengths, zeros.

@@ -18,7 +18,6 @@ type countingPeer struct{ bytes int }
 func (p *countingPeer) send(_ uint32, body []byte) bool { p.bytes += len(body); return true }
 func (p *countingPeer) sendRaw([]byte)                  {}
 func (p *countingPeer) hangUp()                         {}
-func (p *countingPeer) channelID() uint32               { return 1 }
 
 // BenchmarkEngine sets 1000 doubles and publishes them, over and over: one operation is
 // one value from Variable to encoded response, without the socket.

@@ -77,7 +77,7 @@ func (c *conn) serve() error {
 		return err
 	}
 	for {
-		kind, _, frame, err := readFrame(c.r, c.frame, bufferSize)
+		kind, frame, err := readFrame(c.r, c.frame, bufferSize)
 		c.frame = frame
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (c *conn) serve() error {
 
 // hello answers the peer's HEL with ACK and takes over its limits.
 func (c *conn) hello() error {
-	kind, _, frame, err := readFrame(c.r, c.frame, bufferSize)
+	kind, frame, err := readFrame(c.r, c.frame, bufferSize)
 	c.frame = frame
 	if err != nil {
 		return err

@@ -7,13 +7,6 @@ import (
 	"github.com/gopcua/opcua/ua"
 )
 
-// channelID implements peer.
-func (c *conn) channelID() uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.channel
-}
-
 // send implements peer: it frames body as the response to requestID. It reports false,
 // and sends nothing, when the peer would not take a message of this size.
 func (c *conn) send(requestID uint32, body []byte) bool {

@@ -22,8 +22,6 @@ type peer interface {
 	sendRaw(b []byte)
 	// hangUp closes the connection once everything queued is written.
 	hangUp()
-	// channelID identifies the secure channel.
-	channelID() uint32
 }
 
 // call is one request on its way to a response.

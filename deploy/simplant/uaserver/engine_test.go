@@ -25,9 +25,8 @@ func (p *fakePeer) send(requestID uint32, body []byte) bool {
 	p.order = append(p.order, requestID)
 	return true
 }
-func (p *fakePeer) sendRaw(b []byte)  { p.raw = append(p.raw, b) }
-func (p *fakePeer) hangUp()           { p.closed = true }
-func (p *fakePeer) channelID() uint32 { return 1 }
+func (p *fakePeer) sendRaw(b []byte) { p.raw = append(p.raw, b) }
+func (p *fakePeer) hangUp()          { p.closed = true }
 
 // rig drives a server without sockets and with a clock of its own.
 type rig struct {

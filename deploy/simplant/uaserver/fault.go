@@ -272,8 +272,3 @@ func (s *Server) WaitMonitored(ctx context.Context, n int) error {
 	}
 	return nil
 }
-
-// ResponseHead is a helper for GarbageBody: type id and response header.
-func ResponseHead(typeID uint16, at DateTime, handle uint32) []byte {
-	return appendResponseHeader(appendTypeID(nil, typeID), at, handle, ua.StatusOK)
-}

@@ -50,18 +50,18 @@ func badFrame(status ua.StatusCode, format string, args ...any) error {
 }
 
 // readFrame reads one message chunk into buf, growing it up to max bytes, and returns
-// its type, its chunk kind ('F', 'C', 'A') and all its bytes with headers.
-func readFrame(r io.Reader, buf []byte, limit uint32) (kind string, chunk byte, frame []byte, err error) {
+// its type and all its bytes with headers.
+func readFrame(r io.Reader, buf []byte, limit uint32) (kind string, frame []byte, err error) {
 	var hdr [basicHeader]byte
 	if _, err = io.ReadFull(r, hdr[:]); err != nil {
-		return "", 0, buf, err
+		return "", buf, err
 	}
 	size := binary.LittleEndian.Uint32(hdr[4:])
 	if size < basicHeader {
-		return "", 0, buf, badFrame(ua.StatusBadTCPMessageTypeInvalid, "chunk of %d bytes is shorter than its header", size)
+		return "", buf, badFrame(ua.StatusBadTCPMessageTypeInvalid, "chunk of %d bytes is shorter than its header", size)
 	}
 	if size > limit {
-		return "", 0, buf, badFrame(ua.StatusBadTCPMessageTooLarge, "chunk of %d bytes is larger than %d", size, limit)
+		return "", buf, badFrame(ua.StatusBadTCPMessageTooLarge, "chunk of %d bytes is larger than %d", size, limit)
 	}
 	buf = append(buf[:0], hdr[:]...)
 	if cap(buf) < int(size) {
@@ -71,9 +71,9 @@ func readFrame(r io.Reader, buf []byte, limit uint32) (kind string, chunk byte, 
 	}
 	buf = buf[:size]
 	if _, err = io.ReadFull(r, buf[basicHeader:]); err != nil {
-		return "", 0, buf, noEOF(err)
+		return "", buf, noEOF(err)
 	}
-	return string(hdr[:3]), hdr[3], buf, nil
+	return string(hdr[:3]), buf, nil
 }
 
 // noEOF turns an end of stream inside a frame into an error of its own.

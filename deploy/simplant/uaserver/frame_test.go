@@ -26,7 +26,7 @@ func TestChunksRoundTrip(t *testing.T) {
 		}
 		r, next := bytes.NewReader(wire), first
 		for len(bodies) > 0 {
-			kind, _, frame, err := readFrame(r, nil, uint32(size))
+			kind, frame, err := readFrame(r, nil, uint32(size))
 			if err != nil || kind != typeMsg {
 				t.Fatalf("%q, %v", kind, err)
 			}
@@ -102,7 +102,7 @@ func FuzzFrames(f *testing.F) {
 		a := assembler{maxBytes: 1 << 16, maxChunks: 8}
 		var buf []byte
 		for {
-			kind, _, frame, err := readFrame(r, buf, bufferSize)
+			kind, frame, err := readFrame(r, buf, bufferSize)
 			if err != nil {
 				return
 			}

@@ -92,8 +92,9 @@ func isReadFault(status ua.StatusCode) bool {
 	case ua.StatusBadAttributeIDInvalid, ua.StatusBadIndexRangeInvalid, ua.StatusBadIndexRangeNoData,
 		ua.StatusBadDataEncodingInvalid, ua.StatusBadDataEncodingUnsupported:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // configure sets and revises the parameters of an item, new or existing; it changes

@@ -311,3 +311,30 @@ func TestClockSleeps(t *testing.T) {
 		t.Errorf("the time was asked for %d times in %d publishing cycles", wakes, cycles)
 	}
 }
+
+func TestContextEndsServer(t *testing.T) {
+	s := New(Options{Namespaces: []string{testURI}})
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := s.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(ctx); err == nil {
+		t.Error("a running server was started again")
+	}
+	c := channel(t, s)
+	openSession(t, c)
+	cancel()
+	if err := s.Start(t.Context()); err != nil { // as soon as the end of ctx is noticed
+		for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); {
+			err = s.Start(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c = channel(t, s)
+	openSession(t, c)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -95,9 +95,9 @@ func DefaultLimits() Limits {
 		MaxMonitoredItemsPerCall: 1000,
 		MaxContinuationPoints:    10,
 		MaxReferencesPerNode:     1000,
-		MaxRequestSize:           4 << 20,
+		MaxRequestSize:           1 << 20, // a thousand items need a tenth; bounds the nesting that gopcua's decoder follows
 		MaxChunkCount:            1024,
-		MaxPendingResponseBytes:  64 << 20,
+		MaxPendingResponseBytes:  61 << 20, // a thousand items need a tenth; bounds the nesting that gopcua's decoder follows
 		HandshakeTimeout:         10 * time.Second,
 	}
 }

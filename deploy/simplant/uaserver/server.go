@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,7 +29,8 @@ type Server struct {
 	lastID    uint32
 	startTime DateTime
 	skew      time.Duration
-	scratch   []byte // reused for encoding responses
+	scratch   []byte   // reused for encoding responses
+	batch     []sample // reused by SetAll
 	requests  map[string]uint64
 	faults    faults
 	truth     truth
@@ -87,16 +87,18 @@ func New(opts Options) *Server {
 	return s
 }
 
-// Start listens and serves until Stop, Close, or the end of ctx.
+// Start listens and serves until Stop, Close, or the end of ctx. After the end of ctx,
+// Stop or Close still has to be called to wait for the goroutines.
 func (s *Server) Start(ctx context.Context) error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
 	if s.closed {
 		return errors.New("start simulated server: it was closed")
 	}
-	if s.running {
+	if s.isRunning() {
 		return errors.New("start simulated server: it is running")
 	}
+	s.wg.Wait() // for what the end of an earlier ctx left running
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", s.addr)
 	if err != nil {
@@ -140,6 +142,18 @@ func (s *Server) Stop() {
 }
 
 func (s *Server) stop() {
+	s.halt()
+	s.wg.Wait()
+}
+
+func (s *Server) isRunning() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+// halt ends everything that runs, without waiting for it.
+func (s *Server) halt() {
 	s.mu.Lock()
 	if !s.running {
 		s.mu.Unlock()
@@ -159,7 +173,6 @@ func (s *Server) stop() {
 	for _, c := range conns {
 		c.abort()
 	}
-	s.wg.Wait()
 }
 
 // Close stops the server for good and flushes the sample log, whose first error it
@@ -221,6 +234,7 @@ func (s *Server) clock(ctx context.Context) {
 		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
+			s.halt()
 			return
 		case <-timer.C:
 		case <-s.wake:
@@ -290,15 +304,4 @@ func (s *Server) dropPeer(c *conn) {
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 	s.detachPeer(c)
-}
-
-// hostOf returns the host part of an endpoint URL.
-func hostOf(url string) string {
-	rest := strings.TrimPrefix(url, "opc.tcp://")
-	rest, _, _ = strings.Cut(rest, "/")
-	host, _, err := net.SplitHostPort(rest)
-	if err != nil {
-		return rest
-	}
-	return host
 }

@@ -24,7 +24,6 @@ type session struct {
 	publishes []*publishCall  // waiting Publish requests, oldest first
 	farewells []statusMessage // StatusChange messages of subscriptions that ended
 	points    map[string]*continuation
-	pointIDs  []string // the keys of points, oldest first
 }
 
 // sessionOf finds the activated session that c belongs to and notes its activity.

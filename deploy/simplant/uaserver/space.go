@@ -128,8 +128,9 @@ func plainKey(ns uint16, nid *ua.NodeID) nodeKey {
 		return nodeKey{ns: ns, text: "s=" + nid.StringID()}
 	case ua.NodeIDTypeGUID:
 		return nodeKey{ns: ns, text: "g=" + strings.ToUpper(nid.StringID())}
+	default:
+		return nodeKey{ns: ns, text: "b=" + nid.StringID()}
 	}
-	return nodeKey{ns: ns, text: "b=" + nid.StringID()}
 }
 
 // nodeID returns the node id of a key as clients see it now.

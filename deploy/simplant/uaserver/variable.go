@@ -200,8 +200,9 @@ func dataTypeOf(want uint32, frozen any) uint32 {
 		return id.Structure
 	case ua.TypeIDVariant:
 		return id.BaseDataType
+	default:
+		return t
 	}
-	return t
 }
 
 // addProperties adds EURange, EngineeringUnits and EnumStrings below n.
@@ -282,22 +283,26 @@ type Update struct {
 // SetAll sets many values, in order, without letting a publishing cycle in between. It
 // sets nothing when one of the values cannot be encoded.
 func (s *Server) SetAll(updates []Update) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wall := s.wall()
+	s.batch = s.batch[:0]
+	defer func() { clear(s.batch) }()
 	for i := range updates {
-		frozen, err := freeze(updates[i].Data.Value)
+		d := &updates[i].Data
+		frozen, err := freeze(d.Value)
 		if err != nil {
 			return fmt.Errorf("set %s: %w", updates[i].Variable.id, err)
 		}
-		updates[i].Data.Value = frozen
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now, wall := s.now(), s.wall()
-	for i := range updates {
-		d := &updates[i].Data
-		if d.Server == 0 {
-			d.Server = wall
+		smp := sample{value: frozen, status: d.Status, source: d.Source, server: d.Server}
+		if smp.server == 0 {
+			smp.server = wall
 		}
-		updates[i].Variable.take(sample{value: d.Value, status: d.Status, source: d.Source, server: d.Server}, now)
+		s.batch = append(s.batch, smp)
+	}
+	now := s.now()
+	for i := range updates {
+		updates[i].Variable.take(s.batch[i], now)
 	}
 	return nil
 }
