@@ -533,6 +533,7 @@ func interruptPeer(i *peers.Influx) func(func()) {
 func TestRealStores(t *testing.T) {
 	for name, start := range backends {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o, interrupt := start(t)
 			o.Timeout = 10 * time.Second
 			g := newGateway(t, o)

@@ -263,6 +263,9 @@ func TestFlippedByte(t *testing.T) {
 		if now, _ := os.ReadFile(path); len(now) != len(bad) && i < len(whole)-1 {
 			t.Fatalf("byte %d: damaged lines were removed", i)
 		}
+		if i%5 != 0 {
+			continue
+		}
 		// A rewrite keeps what it cannot read.
 		if _, err := s.Drop(left[0].ID); err != nil {
 			t.Fatal(err)
@@ -286,8 +289,12 @@ func TestLimit(t *testing.T) {
 			lost += g.Count
 		}
 	})
-	for i := range 3000 {
-		mustAdd(t, s, entry(i))
+	for i := 0; i < 3000; i += 10 {
+		var some []Entry
+		for j := range 10 {
+			some = append(some, entry(i+j))
+		}
+		mustAdd(t, s, some...)
 		if i%100 == 0 {
 			size := int64(0)
 			for _, name := range segments(t, dir) {
@@ -297,7 +304,7 @@ func TestLimit(t *testing.T) {
 				}
 				size += info.Size()
 			}
-			if size > minMaxBytes+minMaxBytes/segmentsPerLimit+1000 {
+			if size > minMaxBytes+minMaxBytes/segmentsPerLimit+10_000 {
 				t.Fatalf("%d bytes on disk, limit %d", size, minMaxBytes)
 			}
 		}
