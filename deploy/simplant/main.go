@@ -118,7 +118,7 @@ func start(ctx context.Context, m machine.Machine, opts options, i int, log io.W
 }
 
 func closeAll(units []*unit) error {
-	var errs []error
+	errs := make([]error, 0, len(units))
 	for _, u := range units {
 		if err := u.server.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", u.machine.Name(), err))
@@ -135,7 +135,7 @@ func announce(out io.Writer, units []*unit, asJSON bool) error {
 		Namespace string `json:"namespace"`
 		Signals   int    `json:"signals"`
 	}
-	var places []place
+	places := make([]place, 0, len(units))
 	for _, u := range units {
 		places = append(places, place{u.machine.Name(), u.server.Endpoint(), u.machine.URI(), len(u.machine.Signals())})
 	}

@@ -206,7 +206,7 @@ func (s *Server) Requests() map[string]uint64 {
 // or its address space. All were refused.
 func (s *Server) Mutations() uint64 { return s.Stats().Mutations }
 
-// MonitoredItems returns how many monitored items on machine variables exist now.
+// MonitoredItems returns how many monitored items exist now, over all subscriptions.
 func (s *Server) MonitoredItems() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -55,7 +55,7 @@ func (s *Server) references(d *ua.BrowseDescription) ([]reference, ua.StatusCode
 	if !ok {
 		return nil, ua.StatusBadReferenceTypeIDInvalid
 	}
-	var refs []reference
+	refs := make([]reference, 0, len(n.refs))
 	for _, r := range n.refs {
 		if r.forward && d.BrowseDirection == ua.BrowseDirectionInverse || !r.forward && d.BrowseDirection == ua.BrowseDirectionForward {
 			continue
