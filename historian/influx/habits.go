@@ -68,6 +68,9 @@ func (t Tri) String() string {
 	}
 }
 
+// AtOnce, as Habits.Visible, says that a line is seen as soon as its write is answered.
+const AtOnce = time.Nanosecond
+
 // Habits is what is known of how a server behaves where servers differ. The zero Habits know nothing.
 type Habits struct {
 	Name     string // row of the table, "" for the zero Habits
@@ -80,7 +83,7 @@ type Habits struct {
 	ConcatGzip   Tri           // a body of several gzip members is read whole
 	SilentLoss   Tri           // 204 although lines of the batch are lost
 	ExactInt64   Tri           // integers above 2^53 come back as written
-	Visible      time.Duration // longest time from 204 until a query sees it; -1 = not known
+	Visible      time.Duration // longest time from 204 until a query sees it; 0 = not known
 	MaxBody      int64         // largest body (uncompressed) that is accepted, 0 = not known, -1 = larger than the suite tries
 	MaxString    int           // longest string value in bytes known to be kept
 	// BucketIsDatabase: /query finds a bucket by its name as database, without a DBRP mapping made by hand.

@@ -49,13 +49,12 @@ const (
 
 // prober holds the state of one run.
 type prober struct {
-	c       *Client // works on the scratch database
-	expire  *Client // works on the scratch database with a retention of one hour
-	table   Habits
-	report  *Report
-	say     func(string)
-	now     int64         // ns: base of the times written
-	visible time.Duration // measured: from answer to seen
+	c      *Client // works on the scratch database
+	expire *Client // works on the scratch database with a retention of one hour
+	table  Habits
+	report *Report
+	say    func(string)
+	now    int64 // ns: base of the times written
 }
 
 // Probe measures the habits of the server behind c in scratch databases (buckets) of its own, whose names begin with
@@ -105,7 +104,7 @@ func (p *prober) cleanUp(ctx context.Context) error {
 	return errors.Join(p.c.DropDatabase(ctx, p.c.opts.Database), p.c.DropDatabase(ctx, p.expire.opts.Database))
 }
 
-// run does all checks in their order: visibility first, because the others wait by it.
+// run does all checks in their order.
 func (p *prober) run(ctx context.Context) error {
 	checks := []struct {
 		name string

@@ -60,17 +60,19 @@ func (p *prober) rows(ctx context.Context, c *Client, q Query) (map[string][]Val
 	return found, err
 }
 
-// await polls until the line of measurement m with tag k=key is seen, and says how long that took. ok is false when it
-// is not seen within visibleWithin.
+// await polls until the line of measurement m with tag k=key is seen, and says how long that took: 0 when the first
+// query saw it, however long that query ran. ok is false when it is not seen within visibleWithin.
 func (p *prober) await(ctx context.Context, c *Client, m, key string) (took time.Duration, ok bool, err error) {
 	start := time.Now()
-	for {
+	for first := true; ; first = false {
 		found, err := p.rows(ctx, c, Query{Text: `SELECT * FROM "` + m + `" GROUP BY "k"`})
 		if err != nil {
 			return 0, false, err
 		}
 		took = time.Since(start)
-		if _, ok := found[key]; ok {
+		if _, ok := found[key]; ok && first {
+			return 0, true, nil
+		} else if ok {
 			return took, true, nil
 		}
 		if took > visibleWithin {

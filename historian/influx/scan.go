@@ -27,6 +27,7 @@ type scanner struct {
 const (
 	scanBuffer = 64 << 10
 	maxToken   = 16 << 20 // bytes of one string or number
+	maxDigits  = 1024     // of a number: more than any float64 needs
 	maxDepth   = 64       // of values that are skipped
 )
 
@@ -270,26 +271,30 @@ func (s *scanner) hex4() rune {
 func (s *scanner) number() (text []byte, whole bool) {
 	s.peek()
 	s.str, whole = s.str[:0], true
-	for s.err == nil {
-		if s.pos >= s.end && !s.fill() {
-			break
+	for s.err == nil && (s.pos < s.end || s.fill()) {
+		i := s.pos
+		for i < s.end && numberByte[s.buf[i]] != 0 {
+			whole = whole && numberByte[s.buf[i]] == 1
+			i++
 		}
-		b := s.buf[s.pos]
-		if b == '.' || b == 'e' || b == 'E' {
-			whole = false
-		} else if (b < '0' || b > '9') && b != '-' && b != '+' {
-			break
+		s.str = append(s.str, s.buf[s.pos:i]...)
+		s.pos = i
+		if len(s.str) > maxDigits {
+			s.fail("JSON: a number of more than %d digits", maxDigits)
 		}
-		s.str = append(s.str, b)
-		s.pos++
-		if len(s.str) > 1024 {
-			s.fail("JSON: a number of more than 1024 digits")
+		if i < s.end {
+			break
 		}
 	}
 	if s.err == nil && !isNumber(s.str) {
 		s.fail("JSON: %q is not a number", s.str)
 	}
 	return s.str, whole
+}
+
+// numberByte says which bytes belong to a number: 1 to any, 2 to one with a fraction or exponent.
+var numberByte = [256]byte{
+	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1, '-': 1, '+': 1, '.': 2, 'e': 2, 'E': 2,
 }
 
 // isNumber checks the grammar of RFC 8259 §6.

@@ -21,17 +21,7 @@ type target struct {
 func targets() []target {
 	list := []target{
 		{"embedded store", func(t testing.TB) Options {
-			s, err := store.Open(t.Context(), store.Options{
-				Dir: t.TempDir(), Addr: "127.0.0.1:0", Tokens: []store.Token{{Name: "test", Secret: "secret-of-the-store"}},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
+			s := openStore(t, store.Options{Tokens: []store.Token{{Name: "test", Secret: "secret-of-the-store"}}})
 			return Options{URL: s.URL(), Token: "secret-of-the-store", Database: store.DefaultDatabase}
 		}, V1},
 		{"influxd 1.8.10", func(t testing.TB) Options {

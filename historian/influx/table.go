@@ -15,7 +15,7 @@ var (
 		OutOfRange:   Partial{http.StatusBadRequest, FateGood},
 		BeyondRP:     Partial{http.StatusBadRequest, FateGood},
 		ConcatGzip:   Yes, SilentLoss: No, ExactInt64: Yes,
-		Visible: 0, MaxBody: -1, MaxString: 64<<10 - 1,
+		Visible: AtOnce, MaxBody: -1, MaxString: 64<<10 - 1,
 		BucketIsDatabase: Yes, BoundParams: Yes, Epoch: Yes, Chunked: Yes, CSV: Yes,
 		UnknownBucket: http.StatusNotFound, BadToken: http.StatusUnauthorized,
 	}
@@ -26,7 +26,7 @@ var (
 		OutOfRange:   Partial{http.StatusBadRequest, FateNone},
 		BeyondRP:     Partial{http.StatusUnprocessableEntity, FateGood},
 		ConcatGzip:   Yes, SilentLoss: No, ExactInt64: Yes,
-		Visible: 0, MaxBody: -1, MaxString: 64<<10 - 1,
+		Visible: AtOnce, MaxBody: -1, MaxString: 64<<10 - 1,
 		BucketIsDatabase: Yes, BoundParams: Yes, Epoch: Yes, Chunked: Yes, CSV: Yes,
 		UnknownBucket: http.StatusNotFound, BadToken: http.StatusUnauthorized,
 	}
@@ -36,7 +36,6 @@ var (
 		TypeConflict:     Partial{http.StatusBadRequest, FateGood},
 		Unparsable:       Partial{http.StatusBadRequest, FateGood},
 		ExactInt64:       Yes,
-		Visible:          -1,
 		BucketIsDatabase: Yes, BoundParams: Yes, Epoch: Yes, Chunked: Yes, CSV: Yes,
 		BadToken: http.StatusUnauthorized,
 	}
@@ -65,13 +64,13 @@ func habitsOf(k Kind, version string) Habits {
 		if version == "" || atLeast(version, 2, 5) {
 			return habits2
 		}
-		return Habits{Name: "InfluxDB 2.0 to 2.4", Visible: -1}
+		return Habits{Name: "InfluxDB 2.0 to 2.4"}
 	case V3:
 		return habits3
 	case OpenGemini:
 		return habitsGemini
 	}
-	return Habits{Visible: -1}
+	return Habits{}
 }
 
 // atLeast compares the first two numbers of a version; a version without them is too old.

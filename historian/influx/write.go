@@ -110,7 +110,7 @@ func readGzip(members [][]byte) error {
 // and a server that was replaced by another version is noticed with its first answer.
 func (c *Client) observe(h http.Header) {
 	s, ok := serverOf(h)
-	if !ok {
+	if !ok || s.Kind == KindUnknown && s.Version == "" {
 		return
 	}
 	c.seen.mu.Lock()
