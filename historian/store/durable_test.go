@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"kvarts/historian/store"
 )
@@ -203,5 +206,50 @@ func TestTornLog(t *testing.T) {
 	after := open(t, store.Options{Dir: cut})
 	if n := count(t, after.URL()); n != 400 {
 		t.Errorf("%d points, want the 400 of the whole records", n)
+	}
+}
+
+// TestDamagedShard: a TSM file that cannot be read stops its own shard only. It is reported, and kept under its name or
+// another, never deleted.
+func TestDamagedShard(t *testing.T) {
+	dir := t.TempDir()
+	files := func(pattern string) []string {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(dir, "data", "kvarts", "autogen", "*", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	s := open(t, store.Options{Dir: dir, Engine: store.Engine{SnapshotBytes: 1 << 10}})
+	write(t, s.URL(), lines(1000, 1_500_000_000_000_000_000))
+	eventually(t, "a TSM file", func() bool { return len(files("*.tsm")) == 1 })
+	write(t, s.URL(), lines(10, 1_700_000_000_000_000_000))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damaged := files("*.tsm")[0]
+	b, err := os.ReadFile(damaged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(b[len(b)-min(len(b), 4096):]) // index and footer
+	if err := os.WriteFile(damaged, b, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s = open(t, store.Options{Dir: dir, Logger: zerolog.New(zerolog.SyncWriter(&log))})
+	if n := count(t, s.URL()); n < 10 {
+		t.Errorf("%d points, want those of the sound shard at least", n)
+	}
+	write(t, s.URL(), lines(10, 1_700_000_000_000_001_000))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if kept := files(filepath.Base(damaged) + "*"); len(kept) == 0 {
+		t.Error("the damaged file is gone")
+	}
+	if !strings.Contains(log.String(), filepath.Base(damaged)) {
+		t.Errorf("nobody was told: %q", log.String())
 	}
 }

@@ -217,7 +217,7 @@ func (e *engine) newHandler(o Options, t *tokens, lg *zap.Logger) *httpd.Handler
 	h.Monitor = e.monitor
 	h.PointsWriter = &shardedWriter{meta: e.meta, next: e.writer, limit: o.Limits.ShardsPerWrite}
 	h.Logger = lg
-	h.CLFLogger = log.New(logWriter{lg, "panic in a request"}, "", 0) // the handler writes there only when it recovered
+	h.CLFLogger = log.New(logWriter{lg.Error, "panic in a request"}, "", 0) // the handler writes there only when it recovered
 	return h
 }
 

@@ -70,7 +70,7 @@ func (g *guard) recover(w http.ResponseWriter, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v) // the server's own way to end a connection; it does not end the process
 	}
 	recovered(g.log, r.Method+" "+r.URL.Path, v, debug.Stack())
@@ -195,12 +195,6 @@ func (g *guard) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.queries.leave()
-	if g.limits.QueryTimeout > 0 { // a client that does not read its answer is cut off
-		deadline := time.Now().Add(g.limits.QueryTimeout + 30*time.Second)
-		if err := http.NewResponseController(w).SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			g.log.Warn("limit the time of an answer", zap.Error(err))
-		}
-	}
 	g.next.ServeHTTP(w, r)
 }
 

@@ -110,7 +110,7 @@ func TestLogBridge(t *testing.T) {
 		{func() { lg.Info("Failed to open shard", zap.Error(errors.New("bad magic"))) }, "warn", "bad magic"},
 		{func() { lg.Warn("slow") }, "warn", "store"},
 		{func() { lg.Error("broken") }, "error", "store"},
-		{func() { _, _ = logWriter{lg, "HTTP server"}.Write([]byte("tls: bad\n")) }, "error", "tls: bad"},
+		{func() { _, _ = logWriter{lg.Warn, "HTTP server"}.Write([]byte("tls: bad\n")) }, "warn", "tls: bad"},
 	} {
 		out.Reset()
 		c.log()

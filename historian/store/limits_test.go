@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -93,7 +94,7 @@ func TestSlowClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = io.Copy(io.Discard, conn) // returns at the end of the connection
-		if e, ok := err.(net.Error); ok && e.Timeout() {
+		if e := (net.Error)(nil); errors.As(err, &e) && e.Timeout() {
 			t.Errorf("slow %s: connection still open", name)
 		}
 		close(stop)
@@ -146,17 +147,18 @@ func TestCostlyQueries(t *testing.T) {
 		"rows are cut and said so": {"SELECT v FROM m", `"partial":true`},
 		"endless buckets":          {"SELECT mean(v) FROM m WHERE time > 0 AND time < 1700000000s GROUP BY time(1ns)", "max-select-buckets limit exceeded"},
 		"parentheses":              {"SELECT " + strings.Repeat("(", 100_000) + "v" + strings.Repeat(")", 100_000) + " FROM m", "parentheses"},
-		"nested subqueries":        {"SELECT v FROM " + strings.Repeat("(SELECT v FROM ", 1_900) + "m" + strings.Repeat(")", 1_900), ""},
+		"nested subqueries":        {"SELECT v FROM " + strings.Repeat("(SELECT v FROM ", 1_900) + "m" + strings.Repeat(")", 1_900), "more than 100"},
+		"deepest subqueries":       {"SELECT v FROM " + strings.Repeat("(SELECT v FROM ", 100) + "m" + strings.Repeat(")", 100), "[["},
 		"operators":                {"SELECT v" + strings.Repeat("+1", 200_000) + " FROM m", "operators"},
 		"conditions":               {"SELECT v FROM m WHERE v=1" + strings.Repeat(` OR"v"=1`, 50_000), "operators"},
 		"conditions unlike":        {"SELECT v FROM m WHERE \"v\"" + strings.Repeat(`or"v"`, 50_000), "operators"},
-		"most operators":           {"SELECT v" + strings.Repeat("+1", 900) + " FROM m", ""},
+		"most operators":           {"SELECT v" + strings.Repeat("+1", 500) + " FROM m", ""},
 		"operators past planning":  {"SELECT v" + strings.Repeat("+v", 5_000) + " FROM m", "more than 1000"},
 		"conditions past planning": {"SELECT v FROM m WHERE v=1" + strings.Repeat(" OR v=1", 5_000), "more than 1000"},
 		"operators in a subquery":  {"SELECT v FROM (SELECT v" + strings.Repeat("+v", 5_000) + " FROM m)", "more than 1000"},
 		"operators explained":      {"EXPLAIN SELECT v" + strings.Repeat("+v", 5_000) + " FROM m", "more than 1000"},
 		"long list of units":       {"SELECT v FROM m WHERE unit =~ /^(" + strings.Repeat("puller|", 2_000) + "u1)$/ LIMIT 1", "[["},
-		"many groups":              {"SELECT v FROM m GROUP BY unit" + strings.Repeat(",unit", 10_000), ""},
+		"many groups":              {"SELECT v FROM m GROUP BY unit" + strings.Repeat(",unit", 1_000), ""},
 		"shown tags":               {"SHOW TAG VALUES WITH KEY = unit WHERE unit='a'" + strings.Repeat(" OR unit='b'", 3_000), "more than 1000"},
 		"deleted":                  {"DELETE FROM m WHERE unit='a'" + strings.Repeat(" OR unit='b'", 3_000), "more than 1000"},
 		"many fields":              {"SELECT v" + strings.Repeat(",v", 20_000) + " FROM m LIMIT 1", ""},
@@ -168,7 +170,7 @@ func TestCostlyQueries(t *testing.T) {
 	} {
 		start := time.Now()
 		a := request{path: "/query", form: url.Values{"db": {"kvarts"}, "q": {c.text}}}.send(t, s.URL())
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > 30*time.Second {
 			t.Errorf("%s: took %v", name, d)
 		} else {
 			t.Logf("%s: %v, %d, %d bytes", name, d, a.Status, len(a.Body))

@@ -59,14 +59,14 @@ func carriesError(fields []zapcore.Field) bool {
 	return false
 }
 
-// logWriter gives code that wants a writer for its log lines a place in the engine's log, as errors about subject.
+// logWriter gives code that wants a writer for its log lines a place in the engine's log.
 type logWriter struct {
-	to      *zap.Logger
+	to      func(string, ...zap.Field) // Warn or Error of a logger
 	subject string
 }
 
 func (w logWriter) Write(p []byte) (int, error) {
-	w.to.Error(w.subject, zap.String("detail", strings.TrimSpace(string(p))))
+	w.to(w.subject, zap.String("detail", strings.TrimSpace(string(p))))
 	return len(p), nil
 }
 

@@ -19,8 +19,8 @@ func (s statements) ExecuteStatement(ctx *query.ExecutionContext, stmt influxql.
 	if why := unsupported(stmt); why != "" {
 		return fmt.Errorf("statement not supported by this store: %s", why)
 	}
-	if n := operators(stmt); n > maxExpression {
-		return fmt.Errorf("statement has %d operators, more than %d: use a regular expression for a long list of tag values", n, maxExpression)
+	if err := checkStatement(stmt); err != nil {
+		return err
 	}
 	return s.StatementExecutor.ExecuteStatement(ctx, stmt)
 }
@@ -39,17 +39,29 @@ func unsupported(stmt influxql.Statement) string {
 	return ""
 }
 
-// maxExpression is the largest number of operators in one statement. The engine plans a chain of n operators in time
-// that grows with its third power and cannot be interrupted meanwhile: 1,000 take seconds, 4,000 minutes.
-const maxExpression = 1_000
+// Limits of one statement. The engine plans a chain of n operators in time that grows with its third power, nested
+// subqueries with their second, and cannot be interrupted meanwhile: 1,000 operators take seconds, 4,000 minutes.
+const (
+	maxExpression = 1_000
+	maxSubqueries = 100
+)
 
-// operators counts the binary operators of a statement, AND and OR included.
-func operators(stmt influxql.Statement) int {
-	n := 0
+// checkStatement refuses a statement that would take the engine too long to plan. AND and OR are operators too.
+func checkStatement(stmt influxql.Statement) error {
+	operators, subqueries := 0, 0
 	influxql.WalkFunc(stmt, func(node influxql.Node) {
-		if _, ok := node.(*influxql.BinaryExpr); ok {
-			n++
+		switch node.(type) {
+		case *influxql.BinaryExpr:
+			operators++
+		case *influxql.SubQuery:
+			subqueries++
 		}
 	})
-	return n
+	if operators > maxExpression {
+		return fmt.Errorf("statement has %d operators, more than %d: use a regular expression for a long list of tag values", operators, maxExpression)
+	}
+	if subqueries > maxSubqueries {
+		return fmt.Errorf("statement has %d subqueries, more than %d", subqueries, maxSubqueries)
+	}
+	return nil
 }

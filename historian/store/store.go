@@ -110,14 +110,27 @@ func address(ln net.Listener, o Options) string {
 // headerRoom is what a request's header may take besides a query in its address.
 const headerRoom = 64 << 10
 
+// answerGrace is how long an answer may still be read after the longest query.
+const answerGrace = 30 * time.Second
+
+// writeTimeout ends a request from its header on, so that a client which does not read its answer holds a connection and
+// a place for queries for so long only.
+func writeTimeout(l Limits) time.Duration {
+	if l.QueryTimeout < 0 {
+		return 0
+	}
+	return max(l.ReadTimeout, 0) + max(l.QueueTimeout, 0) + l.QueryTimeout + answerGrace
+}
+
 func newServer(h http.Handler, o Options, lg *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: max(o.Limits.HeaderTimeout, 0),
 		ReadTimeout:       max(o.Limits.ReadTimeout, 0),
+		WriteTimeout:      writeTimeout(o.Limits),
 		IdleTimeout:       max(o.Limits.IdleTimeout, 0),
 		MaxHeaderBytes:    int(max(o.Limits.QueryBytes, 1<<20)) + headerRoom,
-		ErrorLog:          log.New(logWriter{lg, "HTTP server"}, "", 0),
+		ErrorLog:          log.New(logWriter{lg.Warn, "HTTP server"}, "", 0),
 	}
 }
 
