@@ -143,7 +143,7 @@ func (l *Log) seal() error {
 		return l.fail(err)
 	}
 	l.sums, l.lastSeg = sum(s.entries), s.name
-	s.entries, s.file, l.active = nil, nil, nil
+	s.entries, l.active = nil, nil
 	l.mu.Lock()
 	s.size += int64(len(b))
 	l.usage += int64(len(b))

@@ -63,14 +63,10 @@ func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // UnmarshalText is the inverse of MarshalText.
-func (k *Kind) UnmarshalText(b []byte) error {
-	i := slices.Index(kindNames, string(b))
-	if i < 0 {
-		return fmt.Errorf("kind %q is none of %s", b, strings.Join(kindNames, ", "))
-	}
-	*k = Kind(i)
-	return nil
-}
+func (c *Class) UnmarshalText(b []byte) error { return parseName((*uint8)(c), "class", classNames, b) }
+
+// UnmarshalText is the inverse of MarshalText.
+func (k *Kind) UnmarshalText(b []byte) error { return parseName((*uint8)(k), "kind", kindNames, b) }
 
 // Policy says what gives way when MaxBytes is reached.
 type Policy uint8
@@ -93,11 +89,18 @@ var policyNames = []string{"oldest", "newest", "class"}
 
 // ParsePolicy is the inverse of Policy.String.
 func ParsePolicy(s string) (Policy, error) {
-	i := slices.Index(policyNames, s)
+	var p uint8
+	err := parseName(&p, "drop policy", policyNames, []byte(s))
+	return Policy(p), err
+}
+
+func parseName(to *uint8, what string, names []string, b []byte) error {
+	i := slices.Index(names, string(b))
 	if i < 0 {
-		return 0, fmt.Errorf("drop policy %q: want one of %s", s, strings.Join(policyNames, ", "))
+		return fmt.Errorf("%s %q: want one of %s", what, b, strings.Join(names, ", "))
 	}
-	return Policy(i), nil
+	*to = uint8(i)
+	return nil
 }
 
 func nameOf(names []string, i uint8) string {

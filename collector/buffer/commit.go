@@ -12,13 +12,15 @@ import (
 func (l *Log) committer() {
 	defer l.workers.Done()
 	for {
+		forced := false
 		select {
 		case <-l.kick:
 		case <-l.force:
+			forced = true
 		case <-l.stop:
 			return
 		}
-		if l.o.SyncInterval > 0 {
+		if l.o.SyncInterval > 0 && !forced {
 			window := time.NewTimer(l.o.SyncInterval)
 			select {
 			case <-window.C:

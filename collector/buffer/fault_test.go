@@ -266,6 +266,12 @@ func TestPowerCut(t *testing.T) {
 func live(rt *rapid.T, o setup, all written, rng *rand.Rand, calls int, m **faultFS) (durable uint64) {
 	old := *m
 	cut := make(chan *faultFS, 1)
+	put := func(f *faultFS) {
+		select {
+		case cut <- f:
+		default: // another goroutine of the log was first
+		}
+	}
 	known := uint64(0)
 	left := calls
 	old.mu.Lock()
@@ -275,7 +281,7 @@ func live(rt *rapid.T, o setup, all written, rng *rand.Rand, calls int, m **faul
 		now := left == 0
 		old.mu.Unlock()
 		if now {
-			cut <- old.powerCut(rng)
+			put(old.powerCut(rng))
 		}
 	}
 	old.mu.Unlock()
@@ -311,7 +317,7 @@ func live(rt *rapid.T, o setup, all written, rng *rand.Rand, calls int, m **faul
 		known = d
 	}
 	if len(cut) == 0 {
-		cut <- old.powerCut(rng)
+		put(old.powerCut(rng))
 	}
 	*m = <-cut
 	old.mu.Lock()

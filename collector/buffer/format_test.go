@@ -1,0 +1,438 @@
+package buffer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"kvarts/historian/telemetry"
+)
+
+// tables parses FORMAT.md: heading → offset of each field, and the text behind it.
+func tables(t *testing.T) map[string][]tableRow {
+	t.Helper()
+	b, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`^\| (\d+) \| (\d*) \| (.*) \|$`)
+	out, heading := map[string][]tableRow{}, ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if h, ok := strings.CutPrefix(line, "### "); ok {
+			heading = h
+		}
+		if m := row.FindStringSubmatch(line); m != nil {
+			off, _ := strconv.Atoi(m[1])
+			n, _ := strconv.Atoi(m[2])
+			out[heading] = append(out[heading], tableRow{off, n, m[3]})
+		}
+	}
+	return out
+}
+
+type tableRow struct {
+	off, n int
+	text   string
+}
+
+// TestFormatPage compares FORMAT.md with the code: each table has no hole, ends where the code says that the fixed part
+// ends, and each of its fields holds what an encoded example has there.
+func TestFormatPage(t *testing.T) {
+	const id = 0x1122334455667788
+	h := segmentHeader{log: id, base: position{3, 4}, created: 5, previous: 6, until: 7, groups: []groupSum{{groupKey: groupKey{"srv", "group", Meta, true}, records: 8, samples: 9, first: 10, last: 11}}}
+	header := appendHeader(nil, &h)
+	rh := recordHeader{payload: 3, payloadSum: 4, pos: position{5, 6}, first: 7, last: 8, published: 9, received: 10, samples: 11, lines: 12, span: 13, kind: Meta, class: Keep, server: "srv", group: "group"}
+	record := appendRecord(nil, id, &rh, []byte("abc"))
+	e := entry{seq: 103, off: 4, samples: 5, span: 6, length: 7, key: groupKey{"srv", "group", Meta, true}, class: Keep, first: 8, last: 9, received: 10}
+	footer := appendFooter(nil, id, 100, &footer{next: position{3, 4}, newest: 5, until: 6, entries: []entry{e}})
+	mark := encodeMark(id, position{3, 4})
+	anything := uint64(0xDEADBEEF)
+	f := func(name string, size int, b []byte, want ...any) {
+		t.Helper()
+		rows := tables(t)[name]
+		at := 0
+		for i, r := range rows {
+			if r.off != at {
+				t.Errorf("%s: %q is at %d, want %d", name, r.text, r.off, at)
+			}
+			at += r.n
+			if r.n == 0 {
+				continue
+			}
+			if i >= len(want) {
+				t.Fatalf("%s: the page has %d fields, the test %d", name, len(rows), len(want))
+			}
+			got := b[r.off : r.off+r.n]
+			switch w := want[i].(type) {
+			case string:
+				if string(got) != w || !strings.Contains(r.text, strings.Trim(w, "\xA5")) {
+					t.Errorf("%s: %q holds %q, want %q", name, r.text, got, w)
+				}
+			case int:
+				if n := le.Uint64(append(slices.Clone(got), make([]byte, 8)...)); n != uint64(w) {
+					t.Errorf("%s: %q holds %d, want %d", name, r.text, n, w)
+				}
+			case uint64: // anything
+			}
+		}
+		if at != size {
+			t.Errorf("%s: the page has %d bytes, the code %d", name, at, size)
+		}
+	}
+	f("Segment header", headerSize, header, "KVSG", segmentVersion, 1, len(header), anything, id, 3, 4, 5, 6, 7)
+	f("Group of a segment header", groupSize, header[headerSize:], 3, 5, int(Meta), 1, 8, 9, 10, 11)
+	f("Record", recordSize, record, "\xA5KVR", anything, 4, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, int(Meta), int(Keep), 3, 5)
+	f("Segment footer", footerSize, footer, "KVFT", len(footer), anything, 1, 1, 0, 3, 4, 5, 6)
+	f("Entry of a segment footer", entrySize, footer[footerSize+2+8:], 3, 4, 5, 6, 7, 0, int(Meta), int(Keep), 8, 9, 10)
+	f("Mark", markSize, mark, "KVMK", markVersion, 0, anything, 0, id, 3, 4)
+	if len(record) != recordSize+8+3 || len(footer) != footerSize+2+8+entrySize+footerTail || len(header) != headerSize+groupSize+8 {
+		t.Errorf("encoded sizes: record %d, footer %d, header %d", len(record), len(footer), len(header))
+	}
+	page, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"`" + stateName + "`", "`" + markName + "`", "`" + lockName + "`", damagedSuffix, segmentSuffix, cursorPrefix, string(endMagic[:]), fmt.Sprintf("%d KiB", stateSlot>>10), fmt.Sprintf("%d MiB", MaxPayloadBytes>>20), fmt.Sprintf("%d bytes, written", markSector)} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("FORMAT.md does not say %q", want)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden directory of the newest version anew")
+
+const golden1 = "testdata/v1"
+
+// writeGolden makes the golden directory: never to be run again for a version that was released.
+func writeGolden(t *testing.T) {
+	o := options(golden1)
+	o.SegmentBytes = 1024
+	o.Destinations = []string{"main", "hq/1"}
+	if err := os.RemoveAll(golden1); err != nil {
+		t.Fatal(err)
+	}
+	l := mustOpen(t, o)
+	for i := range 12 {
+		r := mix(i)
+		r.Payload = member(t, goldenLine(i))
+		mustAppend(t, l, r)
+	}
+	mustSync(t, l)
+	mustAck(t, l, "main", 1, 4)
+	mustAck(t, l, "main", 7, 8)
+	mustAck(t, l, "hq/1", 1, 1)
+	mustClose(t, l)
+	if err := os.Remove(filepath.Join(golden1, lockName)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func goldenLine(i int) string {
+	return fmt.Sprintf("puller,unit=p1 speed=%d %d\n", i, int64(t0)+int64(i))
+}
+
+// TestGoldenVersion1 opens what version 1 wrote: whoever upgrades has such a directory full of values.
+func TestGoldenVersion1(t *testing.T) {
+	if *update {
+		writeGolden(t)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(golden1)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(dir); err != nil || !r.OK || r.Records != 12 || len(r.Segments) < 2 || r.DurableSeq != 12 || len(r.Cursors) != 2 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+	o := options(dir)
+	o.Destinations = []string{"main", "hq/1"}
+	l := mustOpen(t, o)
+	if f := l.Recovery().Findings; len(f) > 0 {
+		t.Errorf("findings %q", f)
+	}
+	got := mustReadAll(t, l)
+	sameSeqs(t, "golden", got, upTo(1, 12))
+	for i, e := range got {
+		want := mix(i)
+		want.Payload = e.Payload
+		if diff := cmp.Diff(*want, e.Record); diff != "" {
+			t.Errorf("record %d: %s", i, diff)
+		}
+	}
+	if low, beyond := l.cursors["main"].Acked(); low != 4 || !slices.Equal(beyond, []Range{{7, 8}}) {
+		t.Errorf("cursor %d %v", low, beyond)
+	}
+	mustClose(t, l)
+	var lines bytes.Buffer
+	if err := Dump(dir, &lines, DumpOptions{Lines: true, From: 2, To: 3}); err != nil || lines.String() != goldenLine(1)+goldenLine(2) {
+		t.Errorf("dump: %v\n%s", err, &lines)
+	}
+	lines.Reset()
+	if err := Dump(dir, &lines, DumpOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var first DumpRecord
+	if err := json.Unmarshal(lines.Bytes()[:bytes.IndexByte(lines.Bytes(), '\n')], &first); err != nil || first.Seq != 1 || first.Server != "puller" || first.Samples != 1 {
+		t.Errorf("dump: %+v, %v", first, err)
+	}
+	if n := strings.Count(lines.String(), "\n"); n != 12 {
+		t.Errorf("dump has %d lines", n)
+	}
+}
+
+// TestReadingWithoutUs runs the script of FORMAT.md.
+func TestReadingWithoutUs(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3 on this machine: the script of FORMAT.md is not run")
+	}
+	page, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(page), "```python\n")
+	script, _, ok := strings.Cut(script, "```")
+	if !ok {
+		t.Fatal("FORMAT.md has no script")
+	}
+	out, err := exec.Command(python, "-c", script, filepath.Join(golden1, "0000000000000001.seg")).CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), goldenLine(0)+goldenLine(1)) {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// TestNewerVersions: each file of a newer version keeps the log from opening, names itself and the remedy, and nothing is
+// changed.
+func TestNewerVersions(t *testing.T) {
+	_, files := hurtable(t, 30, true)
+	f := func(name string, change func(b []byte) []byte) {
+		t.Run(name, func(t *testing.T) {
+			changed := map[string][]byte{}
+			for n, b := range files {
+				changed[n] = b
+			}
+			changed[name] = change(slices.Clone(files[name]))
+			m := disk(changed)
+			o, _ := inMemory()
+			o.FS = m
+			_, err := Open(t.Context(), o.Options)
+			if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "install the collector that wrote it") {
+				t.Errorf("err %v", err)
+			}
+			after := m.contents()
+			delete(after, lockName)
+			delete(changed, lockName)
+			if diff := cmp.Diff(changed, after); diff != "" {
+				t.Errorf("files were changed: %s", diff)
+			}
+			if len(m.locks) > 0 {
+				t.Error("still locked")
+			}
+		})
+	}
+	f(segmentFiles(files)[1], func(b []byte) []byte {
+		b[4] = 2
+		n, _ := headerLength(b)
+		le.PutUint32(b[12:], headerSum(b[:n]))
+		return b
+	})
+	newer := func(kind string) func(b []byte) []byte {
+		return func(b []byte) []byte {
+			doc, err := encodeDocument(kind, 2, map[string]string{"new": "thing"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b) > len(doc) {
+				copy(b, doc)
+				return b
+			}
+			return doc
+		}
+	}
+	f(stateName, newer("state"))
+	f(cursorName("main"), newer("cursor"))
+	f(markName, func(b []byte) []byte {
+		b[4] = 2
+		le.PutUint32(b[8:], markSum(b[:markSize]))
+		return b
+	})
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		instant := rapid.Custom(func(t *rapid.T) telemetry.Instant { return telemetry.Instant(rapid.Int64().Draw(t, "i")) })
+		name := rapid.StringN(-1, -1, MaxNameBytes)
+		r := Record{
+			Kind: Kind(rapid.IntRange(0, 1).Draw(t, "kind")), Class: Class(rapid.IntRange(0, 1).Draw(t, "class")), Server: name.Draw(t, "server"), Group: name.Draw(t, "group"),
+			Samples: rapid.Uint32().Draw(t, "samples"), Lines: rapid.Uint32().Draw(t, "lines"), First: instant.Draw(t, "first"), Last: instant.Draw(t, "last"),
+			Published: instant.Draw(t, "published"), Received: instant.Draw(t, "received"), Payload: rapid.SliceOf(rapid.Byte()).Draw(t, "payload"),
+		}
+		id, at := rapid.Uint64().Draw(t, "log"), position{rapid.Uint64Range(1, 1<<60).Draw(t, "seq"), rapid.Uint64().Draw(t, "cum")}
+		h := headerOf(&r, at)
+		b := appendRecord([]byte("xx"), id, &h, r.Payload)[2:]
+		got, err := checkedRecord(b, id, at.Seq)
+		if err != nil || got != h || int64(len(b)) != h.size() {
+			t.Fatalf("%+v became %+v, %v", h, got, err)
+		}
+		if back := got.record(b[got.head():]); !equalRecord(&back, &r) {
+			t.Fatalf("%v became %v", r, back)
+		}
+		if _, err := checkedRecord(b, id+1, at.Seq); err == nil {
+			t.Fatal("passes for a record of another log")
+		}
+	})
+}
+
+func TestSumOfManyGroups(t *testing.T) {
+	var entries []entry
+	for i := range 1000 {
+		entries = append(entries, entry{samples: 2, span: 1, key: groupKey{"s", fmt.Sprint(i), Kind(i % 2), true}, first: telemetry.Instant(i + 1), last: telemetry.Instant(i + 2)})
+	}
+	sums := sum(entries)
+	var records, samples uint64
+	for _, g := range sums {
+		records, samples = records+g.records, samples+g.samples
+	}
+	h := segmentHeader{groups: sums}
+	b := appendHeader(nil, &h)
+	back, err := decodeHeader(b)
+	if len(sums) > maxGroups || records != 1000 || samples != 2000 || err != nil || len(b) > maxHeaderBytes || len(back.groups) != len(sums) {
+		t.Errorf("%d groups, %d records, %d samples, %d bytes, %v", len(sums), records, samples, len(b), err)
+	}
+}
+
+func fuzzSeeds(f *testing.F) {
+	f.Helper()
+	o := options(memDir)
+	m := newFaultFS()
+	o.FS, o.SegmentBytes = m, 2048
+	l := mustOpen(f, o)
+	fill(f, l, 24)
+	mustAck(f, l, "main", 3, 5)
+	mustClose(f, l)
+	for _, b := range m.contents() {
+		f.Add(b[:min(len(b), 3000)])
+	}
+}
+
+// FuzzSegment feeds the scanner, and everything it relies on, with any bytes: no panic, no endless loop, nothing allocated
+// that the bytes do not hold, and the numbers that come out are in order.
+func FuzzSegment(f *testing.F) {
+	fuzzSeeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file := &faultFile{newFaultFS(), &memFile{data: b}, "x"}
+		h, err := readHeader(file)
+		if err != nil {
+			h = segmentHeader{length: 0, base: position{1, 0}}
+			if id := 24; len(b) > id {
+				h.log = le.Uint64(b[16:])
+			}
+			if r, ok := rescueHeader(file, int64(len(b)), h.log, 1); ok {
+				h = r
+			}
+		}
+		out := scan(file, int64(len(b)), int64(h.length), h.log, h.base, h.until)
+		at := h.base
+		for i := range out.entries {
+			e := &out.entries[i]
+			if e.seq < at.Seq || int64(e.off)+int64(e.length) > int64(len(b)) {
+				t.Fatalf("entry %+v after %v", e, at)
+			}
+			at.Seq = e.seq + uint64(e.span)
+		}
+		if out.end.Seq < at.Seq {
+			t.Fatalf("ends at %v, last record at %v", out.end, at)
+		}
+		if ft, _, err := readFooter(file, int64(len(b)), h.log, h.base.Seq); err == nil {
+			again := appendFooter(nil, h.log, h.base.Seq, &ft)
+			if _, err := decodeFooter(again, h.log, h.base.Seq); err != nil {
+				t.Fatalf("a footer that was read cannot be written: %v", err)
+			}
+		}
+	})
+}
+
+// FuzzSmallFiles feeds the decoders of cursor, state and mark: what they accept is written back the same.
+func FuzzSmallFiles(f *testing.F) {
+	fuzzSeeds(f)
+	f.Add([]byte("kvarts buffer cursor 1 3 00000000\n{}\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := decodeCursor(b); err == nil {
+			out, err := encodeDocument("cursor", cursorVersion, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := decodeCursor(out); err != nil || fmt.Sprint(again) != fmt.Sprint(c) {
+				t.Fatalf("%+v became %+v, %v", c, again, err)
+			}
+			set := rangeSet{low: c.Low}
+			for _, r := range c.Beyond {
+				set.add(r.From, r.To)
+			}
+		}
+		if s, err := decodeState(b); err == nil {
+			out, err := encodeDocument("state", stateVersion, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := decodeState(out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if id, p, err := decodeMark(b); err == nil && !bytes.Equal(encodeMark(id, p)[16:], b[16:]) {
+			t.Fatalf("mark %x", b)
+		}
+	})
+}
+
+// TestDamagedDirectoryIsVerified: Verify names what Open would find, and changes nothing.
+func TestDamagedDirectoryIsVerified(t *testing.T) {
+	_, files := hurtable(t, 60, true)
+	segs := segmentFiles(files)
+	files[segs[1]][find(files[segs[1]], 2)+recordSize+30] ^= 1
+	delete(files, segs[3])
+	clear(files[segs[5]][:20])
+	m := disk(files)
+	r, err := verify(m, memDir)
+	if err != nil || r.OK {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	var all []string
+	for _, s := range r.Segments {
+		for _, d := range s.Damage {
+			all = append(all, fmt.Sprintf("%s %d-%d %s", s.Name, d.From, d.To, d.Why))
+		}
+	}
+	text := strings.Join(all, "\n")
+	for _, want := range []string{segs[1] + " 13-13 payload fails", segs[4], "segment is missing before", segs[5], "header: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q not in\n%s", want, text)
+		}
+	}
+	if diff := cmp.Diff(files, m.contents()); diff != "" {
+		t.Errorf("verify changed files: %s", diff)
+	}
+	var out bytes.Buffer
+	if err := dump(m, memDir, &out, DumpOptions{}); err != nil || strings.Count(out.String(), "\n") != int(r.Records) {
+		t.Errorf("dump of a damaged directory: %v, %d lines of %d", err, strings.Count(out.String(), "\n"), r.Records)
+	}
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+	if _, err := Verify(filepath.Join(t.TempDir(), "nothing")); err == nil {
+		t.Error("a missing directory is fine")
+	}
+}
