@@ -17,8 +17,15 @@ import (
 // Limits of a file. A gateway with 40,000 tags has about 5 MiB and 400,000 YAML nodes, nested 8 deep.
 const (
 	maxFileBytes = 16 << 20
-	maxDepth     = 64        // the parser is recursive and keeps a path for each level
-	maxNodes     = 2_000_000 // after aliases are followed, so that they cannot multiply without end
+	// maxMarks bounds the characters that YAML may take as structure: the parser needs up to 700 bytes of memory for each.
+	// A tag has about 12.
+	maxMarks = 1_500_000
+	// maxEmpty bounds keys and list entries without a value, which are mistakes anyway: the parser's work for them is
+	// quadratic.
+	maxEmpty = 1000
+	maxKeys  = 5000      // of one block: likewise quadratic. The longest that makes sense are the elements of an array
+	maxDepth = 64        // the parser is recursive and keeps a path for each level
+	maxNodes = 2_000_000 // after aliases are followed, so that they cannot multiply without end
 )
 
 // kind of a YAML node.
@@ -113,6 +120,10 @@ func checkBytes(data []byte) ([]byte, *Problem) {
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	if marks := countMarks(data); marks > maxMarks {
+		return nil, &Problem{Message: fmt.Sprintf("the file has %d characters of structure, more than %d", marks, maxMarks),
+			Remedy: "split the plant over several gateways, or alias repeated node lists (&name, *name)"}
+	}
 	line := 0
 	for text := range bytes.Lines(data) {
 		line++
@@ -122,6 +133,15 @@ func checkBytes(data []byte) ([]byte, *Problem) {
 		}
 	}
 	return data, nil
+}
+
+// countMarks counts the characters that may begin a token of YAML.
+func countMarks(data []byte) int {
+	n := 0
+	for _, c := range []byte("\n\"'&*-:,[]{}#!?|>%@`") {
+		n += bytes.Count(data, []byte{c})
+	}
+	return n
 }
 
 // checkLine refuses bytes that no configuration needs; the Problem has a column and no line.
@@ -144,53 +164,6 @@ func checkLine(line []byte) *Problem {
 			return &Problem{Column: column, Message: fmt.Sprintf("the control character 0x%02X is not allowed", r), Remedy: "remove it"}
 		}
 		rest = rest[size:]
-	}
-	return nil
-}
-
-// checkTokens refuses, before the recursive parser sees them, constructs that a configuration does not use and nesting
-// without end. It notes where a '#' cut a value.
-func checkTokens(tokens token.Tokens, cutByHash map[int]string) *Problem {
-	var columns []int // of the open block levels
-	flow := 0
-	for _, tk := range tokens {
-		pos := position(tk)
-		column := 0
-		switch tk.Type {
-		case token.TagType:
-			return &Problem{Line: pos.Line, Column: pos.Column, Value: tk.Value, Message: "YAML tags (!) are not used here", Remedy: "remove it, or quote the value"}
-		case token.DirectiveType:
-			return &Problem{Line: pos.Line, Column: pos.Column, Message: "YAML directives (%) are not used here", Remedy: "remove the line, or quote the value"}
-		case token.MappingKeyType:
-			return &Problem{Line: pos.Line, Column: pos.Column, Message: "complex keys (?) are not used here", Remedy: "write key: value"}
-		case token.MergeKeyType:
-			return &Problem{Line: pos.Line, Column: pos.Column, Value: "<<", Message: "merging of keys is not supported", Remedy: "write the keys, or alias a whole value (key: *name)"}
-		case token.CommentType:
-			if tk.Prev != nil && tk.Prev.Position.Line == pos.Line && tk.Value != "" && tk.Value[0] != ' ' && tk.Value[0] != '#' {
-				cutByHash[pos.Line] = tk.Value
-			}
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow = max(flow-1, 0)
-		case token.SequenceEntryType:
-			column = pos.Column
-		case token.MappingValueType:
-			if tk.Prev != nil {
-				column = tk.Prev.Position.Column
-			}
-		}
-		if column > 0 && flow == 0 {
-			for len(columns) > 0 && columns[len(columns)-1] > column {
-				columns = columns[:len(columns)-1]
-			}
-			if len(columns) == 0 || columns[len(columns)-1] < column {
-				columns = append(columns, column)
-			}
-		}
-		if len(columns)+flow > maxDepth {
-			return &Problem{Line: pos.Line, Column: pos.Column, Message: fmt.Sprintf("nested more than %d deep", maxDepth), Remedy: "check indentation and brackets"}
-		}
 	}
 	return nil
 }
