@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -34,10 +35,11 @@ func BenchmarkReplay(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	m := newMaker()
 	var blocks []buffer.Record
+	size := int64(0)
 	for i := range 20 {
-		blocks = append(blocks, record("saw", fmt.Sprint("g", i%4), m.lines(perRecord)...))
+		blocks = append(blocks, record("saw", fmt.Sprint("g", i%4), noise(i*perRecord, perRecord)...))
+		size += int64(len(blocks[i].Payload)) * records / 20
 	}
 	q, err := quarantine.Open(quarantine.Options{Dir: b.TempDir()})
 	if err != nil {
@@ -88,10 +90,24 @@ func BenchmarkReplay(b *testing.B) {
 		}
 		b.StartTimer()
 	}
+	if want := size * int64(b.N); got.Load() != want {
+		b.Fatalf("%d bytes arrived, want %d", got.Load(), want)
+	}
 	lines := float64(b.N) * records * perRecord
 	b.ReportMetric(lines/wall.Seconds(), "lines/s")
 	b.ReportMetric(cpu.Seconds()/lines*1e6, "CPU-s/Mline")
+	b.ReportMetric(float64(size)/(records*perRecord), "B/line")
 	b.ReportMetric(0, "ns/op")
+}
+
+// noise makes lines as a machine's doubles are: no two values alike, times with jitter.
+func noise(from, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		at := 1_700_000_000_000_000_000 + int64(from+i)*1_000_000 + rand.Int64N(10_000)*100
+		out[i] = fmt.Sprintf("cz_puller,area=pulling,site=s1,unit=p%d heater_%d_kw=%v %d", i%5, i%40, 40+rand.Float64(), at)
+	}
+	return out
 }
 
 func cpuTime(b *testing.B) time.Duration {
@@ -100,4 +116,27 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkTakeApart is what a search adds for each line that it has to take apart, order and compress again once.
+func BenchmarkTakeApart(b *testing.B) {
+	const n = 20_000
+	rec := record("saw", "g", noise(0, n)...)
+	e := &buffer.Entry{Record: rec}
+	h := hint{measurement: "none"}
+	before := cpuTime(b)
+	for b.Loop() {
+		lines, err := takeApart(e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, l := range lines {
+			h.suspect(l.text)
+		}
+		h.arrange(lines)
+		if _, err := compress(lines); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N)/n*1e6, "CPU-s/Mline")
 }

@@ -27,11 +27,11 @@ type Outcome struct {
 // retryBatch is how many entries go in one request.
 const retryBatch = 1000
 
-// Retry sends the named entries to w again, all when ids is empty. What w accepts is removed, what it refuses stays. A
-// crash between the two leaves an entry that is stored too: retrying it again is harmless, the bytes are the same.
-// Which destination an entry was meant for is the caller's to check, with Filter.
-func (s *Store) Retry(ctx context.Context, w Writer, ids ...string) (Outcome, error) {
-	entries, err := s.List(Filter{})
+// Retry sends the entries of one destination to w, which is that destination, again: those with the ids, or all when
+// there are none. What w accepts is removed, what it refuses stays. A crash between the two leaves an entry that is
+// stored too: retrying it again is harmless, the bytes are the same.
+func (s *Store) Retry(ctx context.Context, destination string, w Writer, ids ...string) (Outcome, error) {
+	entries, err := s.List(Filter{Destination: destination})
 	if err != nil {
 		return Outcome{}, err
 	}
