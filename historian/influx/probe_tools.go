@@ -78,10 +78,8 @@ func (p *prober) await(ctx context.Context, c *Client, m, key string) (took time
 		if took > visibleWithin {
 			return took, false, nil
 		}
-		select {
-		case <-ctx.Done():
-			return 0, false, ctx.Err()
-		case <-time.After(visiblePoll):
+		if err := wait(ctx, visiblePoll); err != nil {
+			return 0, false, err
 		}
 	}
 }
@@ -100,13 +98,19 @@ func (p *prober) settled(ctx context.Context, c *Client, m string) error {
 		return errors.New("a line that was answered with 204 does not become visible")
 	}
 	if took > time.Second {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(took):
-		}
+		return wait(ctx, took)
 	}
 	return nil
+}
+
+// wait returns after d, or earlier with the error of ctx.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // partial writes a batch whose line named bad should be refused and finds out what became of each.
