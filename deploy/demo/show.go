@@ -7,20 +7,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gopcua/opcua/id"
-
 	"kvarts/collector/status"
 	"kvarts/deploy/e2e/oracle"
 	"kvarts/deploy/simplant/machine"
 	"kvarts/historian/telemetry"
 )
 
+// Built-in types of OPC UA (Part 6 §5.1.2) as node ids of namespace 0.
+const (
+	floatType  = 10
+	doubleType = 11
+	stringType = 12
+)
+
 // typeOf is the field type that a signal's data type gives.
 func typeOf(s machine.Signal) telemetry.Type {
 	switch s.DataType {
-	case id.Double, id.Float:
+	case doubleType, floatType:
 		return telemetry.Float
-	case id.String:
+	case stringType:
 		return telemetry.String
 	default:
 		return telemetry.Int

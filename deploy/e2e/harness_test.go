@@ -48,7 +48,7 @@ func buildAndRun(m *testing.M) int {
 
 // program is a running collector or historian.
 type program struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	args []string
 	log  string
@@ -59,7 +59,7 @@ type program struct {
 	err  error
 }
 
-func newProgram(t *testing.T, name string, args ...string) *program {
+func newProgram(t testing.TB, name string, args ...string) *program {
 	t.Helper()
 	p := &program{t: t, name: name, args: args, log: filepath.Join(t.TempDir(), name+".log")}
 	t.Cleanup(func() {
@@ -121,7 +121,7 @@ func (p *program) stop() {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,7 +132,7 @@ func freePort(t *testing.T) int {
 }
 
 // eventually polls until ok, which says what is still missing, returns "".
-func eventually(t *testing.T, within time.Duration, ok func() string) {
+func eventually(t testing.TB, within time.Duration, ok func() string) {
 	t.Helper()
 	for deadline := time.Now().Add(within); ; time.Sleep(50 * time.Millisecond) {
 		missing := ok()
@@ -146,7 +146,7 @@ func eventually(t *testing.T, within time.Duration, ok func() string) {
 }
 
 // historian runs the real program with the embedded store.
-func startHistorian(t *testing.T) (*program, string) {
+func startHistorian(t testing.TB) (*program, string) {
 	t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	p := newProgram(t, "historian", "serve", "--data", filepath.Join(t.TempDir(), "data"), "--listen", addr)
@@ -156,7 +156,7 @@ func startHistorian(t *testing.T) (*program, string) {
 	return p, url
 }
 
-func awaitStore(t *testing.T, url string) {
+func awaitStore(t testing.TB, url string) {
 	t.Helper()
 	eventually(t, 30*time.Second, func() string {
 		resp, err := http.Get(url + "/ping")
@@ -180,7 +180,7 @@ type gateway struct {
 }
 
 // newGateway makes a collector that delivers to the store described by dest (YAML of one destination without its name).
-func newGateway(t *testing.T, dest string, servers ...string) *gateway {
+func newGateway(t testing.TB, dest string, servers ...string) *gateway {
 	t.Helper()
 	dir := t.TempDir()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
@@ -273,7 +273,7 @@ func (g *gateway) mustBalance(store *influx.Client, made func() []oracle.Sample)
 	return a
 }
 
-func client(t *testing.T, o influx.Options) *influx.Client {
+func client(t testing.TB, o influx.Options) *influx.Client {
 	t.Helper()
 	if o.Database == "" && o.Bucket == "" {
 		o.Database = "kvarts"

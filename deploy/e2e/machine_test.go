@@ -21,7 +21,7 @@ const machineURI = "urn:kvarts:test:machine"
 // simMachine is a simulated machine whose tags count: each value is its own sequence number, so that a lost, repeated or
 // mis-attributed one is seen.
 type simMachine struct {
-	t       *testing.T
+	t       testing.TB
 	name    string
 	srv     *uaserver.Server
 	vars    []*uaserver.Variable
@@ -50,7 +50,7 @@ func (b *safeBuffer) reader() *bytes.Reader {
 	return bytes.NewReader(bytes.Clone(b.b.Bytes()))
 }
 
-func newMachine(t *testing.T, name string, tags int) *simMachine {
+func newMachine(t testing.TB, name string, tags int) *simMachine {
 	t.Helper()
 	m := &simMachine{t: t, name: name, targets: map[string]oracle.Target{}}
 	m.srv = uaserver.New(uaserver.Options{Namespaces: []string{machineURI}, Log: &m.log})

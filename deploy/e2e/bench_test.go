@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kvarts/deploy/e2e/peers"
+	"kvarts/historian/influx"
+	"kvarts/historian/telemetry"
+)
+
+// usage is what a process has taken so far.
+type usage struct {
+	cpu time.Duration
+	rss int64 // bytes, the most so far
+}
+
+// usageOf reads /proc. The scheduler counts in ticks of 10 ms.
+func usageOf(b testing.TB, pid int) usage {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("no /proc here: ", err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	u := usage{cpu: time.Duration(user+system) * 10 * time.Millisecond}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			u.rss = kb << 10
+		}
+	}
+	return u
+}
+
+// collectorUsage adds parent and worker.
+func collectorUsage(b testing.TB, gw *gateway) (u usage) {
+	b.Helper()
+	v, ok := gw.view()
+	if !ok {
+		b.Fatal("no status page")
+	}
+	gw.mu.Lock()
+	pids := []int{gw.cmd.Process.Pid}
+	gw.mu.Unlock()
+	for _, w := range v.Workers {
+		pids = append(pids, w.PID)
+	}
+	for _, pid := range pids {
+		p := usageOf(b, pid)
+		u.cpu, u.rss = u.cpu+p.cpu, u.rss+p.rss
+	}
+	return u
+}
+
+func folderBytes(b testing.TB, dir string) (n int64) {
+	b.Helper()
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, ierr := d.Info(); ierr == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// report gives the figures of a run of n samples over length.
+func report(b *testing.B, gw *gateway, store *program, before, storeBefore usage, n uint64, stored uint64, length time.Duration) {
+	after, storeAfter := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
+	v, _ := gw.view()
+	million := float64(n) / 1e6
+	b.ReportMetric(float64(n)/length.Seconds(), "samples/s")
+	b.ReportMetric(100*float64(stored)/float64(n), "%stored")
+	b.ReportMetric((after.cpu-before.cpu).Seconds()/million, "collector-cpu-s/M")
+	b.ReportMetric((storeAfter.cpu-storeBefore.cpu).Seconds()/million, "store-cpu-s/M")
+	b.ReportMetric(float64(after.rss)/(1<<20), "collector-MB")
+	b.ReportMetric(float64(v.Destinations[0].Totals.Bytes)/float64(v.Destinations[0].Totals.Lines), "wire-B/sample")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkPathNodeOPCUA: 10,000 doubles that change every 500 ms, from node-opcua over disk into the embedded store.
+func BenchmarkPathNodeOPCUA(b *testing.B) {
+	const items = 10_000
+	peer := peers.NodeOPCUA(b, func(o *peers.NodeOptions) {
+		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
+	})
+	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
+	for i := range items {
+		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
+	}
+	store, url := startHistorian(b)
+	gw := newGateway(b, "url: "+url+", database: kvarts", n.yaml.String())
+	gw.start()
+	gw.awaitRunning(items)
+	for b.Loop() {
+		before, storeBefore := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
+		started := time.Now()
+		peer.StartLoad()
+		time.Sleep(20 * time.Second)
+		peer.StopLoad()
+		length := time.Since(started)
+		a := gw.mustBalance(client(b, influx.Options{URL: url}), n.made)
+		report(b, gw, store, before, storeBefore, a.Generated, a.Stored, length)
+	}
+}
+
+// BenchmarkPathGoServer: 5,000 doubles that change every 100 ms (50,000 values/s), from a simulated machine.
+func BenchmarkPathGoServer(b *testing.B) {
+	machine := newMachine(b, "load", 5000)
+	store, url := startHistorian(b)
+	gw := newGateway(b, "url: "+url+", database: kvarts", machine.yaml(machine.srv.Endpoint()))
+	gw.start()
+	gw.awaitRunning(len(machine.vars))
+	for b.Loop() {
+		before, storeBefore := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
+		started := time.Now()
+		machine.work(100 * time.Millisecond)
+		time.Sleep(10 * time.Second)
+		machine.rest()
+		length := time.Since(started)
+		a := gw.mustBalance(client(b, influx.Options{URL: url}), machine.made)
+		report(b, gw, store, before, storeBefore, a.Generated, a.Stored, length)
+	}
+}
+
+// BenchmarkOutageReplay: the store is away for 15 s of 40,000 samples/s, then the backlog is delivered.
+func BenchmarkOutageReplay(b *testing.B) {
+	machine := newMachine(b, "load", 2000)
+	store, url := startHistorian(b)
+	gw := newGateway(b, "url: "+url+", database: kvarts", machine.yaml(machine.srv.Endpoint()))
+	gw.start()
+	gw.awaitRunning(len(machine.vars))
+	for b.Loop() {
+		_ = store.signal(syscall.SIGKILL)
+		machine.work(50 * time.Millisecond)
+		time.Sleep(15 * time.Second)
+		machine.rest()
+		v, _ := gw.view()
+		delivered := v.Destinations[0].Totals.Lines
+		store.start()
+		awaitStore(b, url)
+		started := time.Now()
+		eventually(b, 60*time.Second, func() string {
+			v, _ = gw.view()
+			if v.Destinations[0].Records > 5 {
+				return "the backlog is not delivered"
+			}
+			return ""
+		})
+		b.ReportMetric(float64(v.Destinations[0].Totals.Lines-delivered)/time.Since(started).Seconds(), "replayed-samples/s")
+		a := gw.mustBalance(client(b, influx.Options{URL: url}), machine.made)
+		b.ReportMetric(100*float64(a.Stored)/float64(a.Generated), "%stored")
+		b.ReportMetric(float64(folderBytes(b, filepath.Join(gw.dir, "buffer"))), "buffer-bytes-after")
+		b.ReportMetric(0, "ns/op")
+	}
+}
