@@ -137,6 +137,7 @@ func (d *delivery) post(ctx context.Context, s *set) (influx.Result, error) {
 			return res, nil
 		}
 		if d.mixed && d.suspects >= suspectsToBreakUp {
+			d.f.gate.partsFollow(res.RetryAfter)
 			return res, errBreakUp
 		}
 		d.w.tries++
@@ -161,7 +162,7 @@ func (d *delivery) once(ctx context.Context, members [][]byte, s *set) (influx.R
 		// What is said of the batch means nothing while good lines are refused too. One permission, two requests.
 		if res = d.underDoubt(res); res.Class == influx.Hold {
 			d.f.state.answered(s.z, &res)
-			d.f.gate.leave(t, res.Class, res.RetryAfter)
+			d.f.gate.leave(t, &res)
 			return res, nil
 		}
 	}
@@ -171,7 +172,7 @@ func (d *delivery) once(ctx context.Context, members [][]byte, s *set) (influx.R
 		d.f.control.remember(s)
 	}
 	d.f.state.answered(s.z, &res)
-	d.f.gate.leave(t, res.Class, res.RetryAfter)
+	d.f.gate.leave(t, &res)
 	return res, nil
 }
 

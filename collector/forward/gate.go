@@ -69,6 +69,7 @@ func newGate(b Backoff) *gate {
 
 // ticket is the permission for one request.
 type ticket struct {
+	w     *waiter
 	epoch uint64
 	probe bool
 }
@@ -89,7 +90,7 @@ func (g *gate) enter(ctx context.Context, w *waiter) (ticket, error) {
 			return ticket{}, err
 		}
 		if !g.failing {
-			return ticket{epoch: g.epoch}, nil
+			return ticket{w: w, epoch: g.epoch}, nil
 		}
 		if !queued {
 			g.queue, queued = append(g.queue, w), true
@@ -97,7 +98,7 @@ func (g *gate) enter(ctx context.Context, w *waiter) (ticket, error) {
 		left := time.Until(g.until)
 		if left <= 0 && !g.probing && g.front() == w {
 			g.probing = true
-			return ticket{epoch: g.epoch, probe: true}, nil
+			return ticket{w: w, epoch: g.epoch, probe: true}, nil
 		}
 		g.sleep(ctx, left)
 	}
@@ -137,17 +138,20 @@ func (g *gate) front() *waiter {
 }
 
 // leave gives the ticket back with the outcome of its request.
-func (g *gate) leave(t ticket, class influx.Class, retryAfter time.Duration) {
+func (g *gate) leave(t ticket, res *influx.Result) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t.probe {
 		g.probing = false
 	}
-	switch class {
+	switch res.Class {
 	case influx.Retry, influx.Hold:
 		if t.epoch == g.epoch {
-			g.fail(class, retryAfter)
-		} else if until := time.Now().Add(retryAfter); g.failing && until.After(g.until) {
+			g.fail(res)
+			if res.Suspect && slices.ContainsFunc(g.queue, func(o *waiter) bool { return o.tries <= t.w.tries }) {
+				g.hasten(res.RetryAfter) // it may be the batch: let another one try
+			}
+		} else if until := time.Now().Add(res.RetryAfter); g.failing && until.After(g.until) {
 			g.until = until
 		}
 	default:
@@ -169,17 +173,34 @@ func (g *gate) giveBack(t ticket) {
 	g.broadcast()
 }
 
-func (g *gate) fail(class influx.Class, retryAfter time.Duration) {
+func (g *gate) fail(res *influx.Result) {
 	g.epoch++
-	g.failing, g.held = true, class == influx.Hold
+	g.failing, g.held = true, res.Class == influx.Hold
 	if g.held {
 		g.wait = g.limits.Hold
-		g.until = time.Now().Add(max(g.wait+time.Duration(g.jitter()*float64(g.wait)), retryAfter))
+		g.until = time.Now().Add(max(g.wait+time.Duration(g.jitter()*float64(g.wait)), res.RetryAfter))
 		return
 	}
 	g.wait = min(max(2*g.wait, g.limits.Min), g.limits.Max)
 	spread := time.Duration(g.jitter() * float64(g.wait) / 4)
-	g.until = time.Now().Add(max(g.wait+spread, retryAfter))
+	g.until = time.Now().Add(max(g.wait+spread, res.RetryAfter))
+}
+
+// hasten shortens the present wait to the shortest that there is.
+func (g *gate) hasten(least time.Duration) {
+	if soon := time.Now().Add(max(g.limits.Min, least)); soon.Before(g.until) {
+		g.until = soon
+	}
+}
+
+// partsFollow says that the batch that failed last comes again in parts, one of which may be what the store trips over.
+func (g *gate) partsFollow(retryAfter time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.held {
+		g.hasten(retryAfter)
+	}
+	g.broadcast()
 }
 
 // nudge ends the present wait: something was changed that may make the next request succeed.

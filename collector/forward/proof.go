@@ -101,7 +101,7 @@ func (d *delivery) proof(ctx context.Context) error {
 			res = holdAll(res)
 		}
 		d.f.state.answered(size{}, &res)
-		d.f.gate.leave(t, res.Class, res.RetryAfter)
+		d.f.gate.leave(t, &res)
 		switch {
 		case res.Class == influx.OK:
 			d.provenAt = time.Now()
