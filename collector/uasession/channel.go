@@ -190,9 +190,9 @@ func (c *channel) open(ctx context.Context, t target, sec security, timing Timin
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("open channel to %s: no answer in time", t.address)
-	case errors.Is(err, io.EOF) && !sec.none():
-		return fmt.Errorf("open channel to %s with %s: the server closed the connection: it may not trust our certificate "+
-			"(%s): trust it on the server, then it connects by itself", t.address, shortPolicy(sec.policy), thumbprint(sec.own))
+	case !sec.none() && mistrusted(err):
+		return fmt.Errorf("open channel to %s with %s: %w: the server may not trust our certificate (%s): "+
+			"trust it on the server, then it connects by itself", t.address, shortPolicy(sec.policy), err, thumbprint(sec.own))
 	case err != nil:
 		return fmt.Errorf("open channel to %s with %s: %w", t.address, shortPolicy(sec.policy), err)
 	case cfg.SecurityPolicyURI != sec.policy:
@@ -201,6 +201,20 @@ func (c *channel) open(ctx context.Context, t target, sec security, timing Timin
 		return fmt.Errorf("open channel to %s: the server's certificate %s is not the one of its endpoint, %s", t.address, thumbprint(cfg.RemoteCertificate), thumbprint(sec.remote))
 	}
 	return nil
+}
+
+// mistrusted says that err is how servers answer a certificate they do not trust: some say so, some say less, and most
+// just close the connection.
+func mistrusted(err error) bool {
+	for _, code := range []error{
+		io.EOF, ua.StatusBadSecurityChecksFailed, ua.StatusBadCertificateUntrusted, ua.StatusBadCertificateInvalid,
+		ua.StatusBadCertificateChainIncomplete, ua.StatusBadCertificateRevoked,
+	} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // watch closes gone when the library's reader has ended. It reports other errors too, which belong to one answer each

@@ -108,7 +108,7 @@ func selectEndpoint(endpoints []*ua.EndpointDescription, policy Policy, mode Mod
 	}
 	var best *ua.EndpointDescription
 	for _, e := range endpoints {
-		if !acceptable(e, policy, mode, haveKey) {
+		if !acceptable(e, policy, mode, haveKey) || (e.SecurityMode != ua.MessageSecurityModeNone && len(e.ServerCertificate) == 0) {
 			continue
 		}
 		if best == nil || rank(e) > rank(best) {
@@ -132,12 +132,9 @@ func acceptable(e *ua.EndpointDescription, policy Policy, mode Mode, haveKey boo
 		none != (e.SecurityMode == ua.MessageSecurityModeNone),
 		e.SecurityMode == ua.MessageSecurityModeInvalid || e.SecurityMode > ua.MessageSecurityModeSignAndEncrypt,
 		!none && !haveKey,
-		!none && len(e.ServerCertificate) == 0,
 		policy != PolicyAuto && ua.SecurityPolicyURIs[string(policy)] != e.SecurityPolicyURI,
 		mode != ModeAuto && string(mode) != modeName(e.SecurityMode):
 		return false
-	case policy == PolicyAuto && mode == ModeAuto:
-		return true
 	}
 	return true
 }
@@ -185,19 +182,17 @@ func secure(cfg *ServerConfig, t target, e *ua.EndpointDescription, encryptsPass
 	return s, nil
 }
 
-// verifyEndpoints compares the list of the protected session with the unprotected one that e was chosen from: somebody
-// on the line could have taken the better offers out (Part 4 §5.7.2.1).
+// verifyEndpoints compares the list of the protected session with the unprotected one that chosen comes from: somebody
+// on the line could have taken the better offers out (Part 4 §5.7.2.1). The session's list need not hold certificates.
 func verifyEndpoints(cfg *ServerConfig, chosen *ua.EndpointDescription, session []*ua.EndpointDescription, haveKey bool) error {
-	if len(session) == 0 || chosen.SecurityMode == ua.MessageSecurityModeNone {
-		return nil
+	if chosen.SecurityMode == ua.MessageSecurityModeNone {
+		return nil // an unprotected list proves nothing
 	}
-	best, err := selectEndpoint(session, cfg.Policy, cfg.Mode, haveKey)
-	if err != nil {
-		return fmt.Errorf("verify endpoints: %w", err)
-	}
-	if rank(best) > rank(chosen) {
-		return fmt.Errorf("verify endpoints: discovery offered at best %s/%s, the session says %s/%s: somebody on the line weakens the connection",
-			shortPolicy(chosen.SecurityPolicyURI), modeName(chosen.SecurityMode), shortPolicy(best.SecurityPolicyURI), modeName(best.SecurityMode))
+	for _, e := range session {
+		if acceptable(e, cfg.Policy, cfg.Mode, haveKey) && rank(e) > rank(chosen) {
+			return fmt.Errorf("verify endpoints: discovery offered at best %s/%s, the session says %s/%s: somebody on the line weakens the connection",
+				shortPolicy(chosen.SecurityPolicyURI), modeName(chosen.SecurityMode), shortPolicy(e.SecurityPolicyURI), modeName(e.SecurityMode))
+		}
 	}
 	return nil
 }

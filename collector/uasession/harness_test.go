@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gopcua/opcua/ua"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
@@ -395,5 +394,3 @@ func (p *plant) arrived(r *recorder, fields ...string) {
 		})
 	}
 }
-
-var _ = ua.StatusOK

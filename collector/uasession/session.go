@@ -56,6 +56,7 @@ type Session struct {
 	byHandle  map[uint32]*item // monitored items by client handle; a handle is never used again
 	handle    uint32           // the last one given
 	old       *session         // the server's session that another channel may take over
+	said      string           // the last failure that was logged
 	trusted   bool             // the endpoint of old was good at the last connect
 	orphans   []uint32         // subscriptions to delete at the server
 	resume    map[string]telemetry.Instant
@@ -199,8 +200,13 @@ func (s *Session) failed(err error) {
 	if err == nil {
 		return
 	}
+	// Said once as long as it stays the same; the page shows it all the time.
+	level := zerolog.DebugLevel
+	if text := err.Error(); text != s.said {
+		s.said, level = text, zerolog.WarnLevel
+	}
 	s.board.failed(err)
-	s.log.Warn().Err(err).Msg("not connected")
+	s.log.WithLevel(level).Err(err).Msg("not connected")
 }
 
 // wait lets the backoff pass.

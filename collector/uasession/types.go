@@ -1,6 +1,7 @@
 package uasession
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gopcua/opcua/id"
@@ -43,7 +44,7 @@ func (s *Session) learnTypes(l *link, items []*item) error {
 	if err != nil {
 		return fmt.Errorf("read data types: %w", err)
 	}
-	known, err := s.supertypes(l, types)
+	known, err := supertypes(l.ctx, l.ch, s.cfg.Timing, &s.limits.browse, types)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (s *Session) learnTypes(l *link, items []*item) error {
 }
 
 // supertypes finds the value types of data types, following a server's own ones up to the standard's.
-func (s *Session) supertypes(l *link, types []*ua.NodeID) (map[string]telemetry.Type, error) {
+func supertypes(ctx context.Context, c *channel, timing Timing, limit *int, types []*ua.NodeID) (map[string]telemetry.Type, error) {
 	known := make(map[string]telemetry.Type)
 	at := make(map[string]*ua.NodeID) // data type → how far up its way has led
 	for _, t := range types {
@@ -87,7 +88,7 @@ func (s *Session) supertypes(l *link, types []*ua.NodeID) (map[string]telemetry.
 		for name, n := range at {
 			from, nodes = append(from, name), append(nodes, n)
 		}
-		up, err := s.parents(l, nodes)
+		up, err := parents(ctx, c, timing, limit, nodes)
 		if err != nil {
 			return nil, err
 		}
@@ -120,9 +121,9 @@ func abstract(t *ua.NodeID) bool {
 }
 
 // parents reads the supertypes of data types; nil where there is none.
-func (s *Session) parents(l *link, nodes []*ua.NodeID) ([]*ua.NodeID, error) {
+func parents(ctx context.Context, c *channel, timing Timing, limit *int, nodes []*ua.NodeID) ([]*ua.NodeID, error) {
 	up := make([]*ua.NodeID, len(nodes))
-	split := splitter{limit: &s.limits.browse}
+	split := splitter{limit: limit}
 	err := split.run(len(nodes), func(lo, hi int) error {
 		req := &ua.BrowseRequest{View: noView()}
 		for _, n := range nodes[lo:hi] {
@@ -131,7 +132,7 @@ func (s *Session) parents(l *link, nodes []*ua.NodeID) ([]*ua.NodeID, error) {
 				ResultMask: uint32(ua.BrowseResultMaskAll),
 			})
 		}
-		resp, err := call[*ua.BrowseResponse](l.ctx, l.ch, req, s.cfg.Timing.Request)
+		resp, err := call[*ua.BrowseResponse](ctx, c, req, timing.Request)
 		if err != nil {
 			return err
 		}

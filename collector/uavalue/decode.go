@@ -155,11 +155,13 @@ func naturalType(r *raw, o *Output) telemetry.Type {
 // coerceFloat scales f and brings it to want.
 func coerceFloat(f float64, o *Output, want telemetry.Type) (telemetry.Value, coercion) {
 	if o.scaled() {
-		scale := o.Scale
-		if scale == 0 {
-			scale = 1
+		if !isOne(o.Scale) {
+			f *= o.Scale
 		}
-		f = f*scale + o.Offset
+		if !isOne(o.Divisor) {
+			f /= o.Divisor
+		}
+		f += o.Offset
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return telemetry.Value{}, outOfRange("the scaled value is beyond the largest float")
 		}

@@ -42,14 +42,18 @@ type Output struct {
 	Field *telemetry.Field
 	// Path names an element or member of the value, empty for the value itself.
 	Path Path
-	// Scale and Offset: stored = value × Scale + Offset, computed in float64. Scale 0 means 1.
-	Scale, Offset float64
+	// stored = value × Scale / Divisor + Offset, computed in float64 in this order; 0 means 1 for the first two. The divisor
+	// is there because 2300/1000 is 2.3 and 2300×0.001 is not.
+	Scale, Divisor, Offset float64
 	// Base64 stores ByteStrings (standard encoding with padding).
 	Base64 bool
 }
 
 // scaled says that the output changes the number.
-func (o *Output) scaled() bool { return (o.Scale != 0 && o.Scale != 1) || o.Offset != 0 }
+func (o *Output) scaled() bool { return !isOne(o.Scale) || !isOne(o.Divisor) || o.Offset != 0 }
+
+// isOne says that a factor changes nothing.
+func isOne(x float64) bool { return x == 0 || x == 1 }
 
 // Reject is a value that has no rule or does not fit: it goes to quarantine.
 type Reject struct {

@@ -64,3 +64,11 @@ func Natural(o *Output, t telemetry.Type) telemetry.Type {
 	}
 	return t
 }
+
+// TypeName is the standard's name of a built-in data type, else the node id as text.
+func TypeName(dataType *ua.NodeID) string {
+	if _, numeric := TypeOf(dataType); numeric && int(dataType.IntID()) < len(builtinNames) {
+		return builtinNames[dataType.IntID()]
+	}
+	return NodeText(dataType)
+}
