@@ -19,7 +19,7 @@ import (
 func (l *Log) compact(s *segment, why string) error {
 	entries, holes, err := l.contents(s)
 	if err != nil {
-		return l.drop(s, why)
+		return l.drop(why, s)
 	}
 	var normal []entry
 	kept := 0
@@ -32,7 +32,7 @@ func (l *Log) compact(s *segment, why string) error {
 		}
 	}
 	if kept == 0 {
-		return l.drop(s, why)
+		return l.drop(why, s)
 	}
 	c, err := l.writeCompacted(s, entries)
 	if err != nil {
@@ -41,10 +41,10 @@ func (l *Log) compact(s *segment, why string) error {
 	l.mu.Lock()
 	losses := l.lossesOf(normal, telemetry.CauseBufferLimit, why)
 	for i := range holes {
-		losses = append(losses, l.lossesOfHole(&holes[i], s.path)...)
+		losses = append(losses, l.lossesOfHole(&holes[i], s.base())...)
 	}
 	for i := range c.broken {
-		losses = append(losses, l.lossesOf(c.broken[i:i+1], telemetry.CauseBufferDamage, s.path+": fails its checksum")...)
+		losses = append(losses, l.lossesOf(c.broken[i:i+1], telemetry.CauseBufferDamage, s.base()+": fails its checksum")...)
 	}
 	l.mu.Unlock()
 	if err := l.commitState(func(st *state) { st.Compact = s.name }, losses); err != nil {

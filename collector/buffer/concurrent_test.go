@@ -103,6 +103,19 @@ func TestConcurrency(t *testing.T) {
 			}
 		}
 	})
+	group.Go(func() { // the command line looks at the directory of a running collector
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			if r, err := Verify(o.Dir); err != nil || !r.OK {
+				fail("verify: %+v, %v", r, err)
+				return
+			}
+		}
+	})
 	group.Wait()
 	l.Unpin("checkpoint")
 	for _, d := range o.Destinations {

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -113,107 +111,6 @@ func TestFormatPage(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write the golden directory of the newest version anew")
-
-const golden1 = "testdata/v1"
-
-// writeGolden makes the golden directory: never to be run again for a version that was released.
-func writeGolden(t *testing.T) {
-	o := options(golden1)
-	o.SegmentBytes = 1024
-	o.Destinations = []string{"main", "hq/1"}
-	if err := os.RemoveAll(golden1); err != nil {
-		t.Fatal(err)
-	}
-	l := mustOpen(t, o)
-	for i := range 12 {
-		r := mix(i)
-		r.Payload = member(t, goldenLine(i))
-		mustAppend(t, l, r)
-	}
-	mustSync(t, l)
-	mustAck(t, l, "main", 1, 4)
-	mustAck(t, l, "main", 7, 8)
-	mustAck(t, l, "hq/1", 1, 1)
-	mustClose(t, l)
-	if err := os.Remove(filepath.Join(golden1, lockName)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func goldenLine(i int) string {
-	return fmt.Sprintf("puller,unit=p1 speed=%d %d\n", i, int64(t0)+int64(i))
-}
-
-// TestGoldenVersion1 opens what version 1 wrote: whoever upgrades has such a directory full of values.
-func TestGoldenVersion1(t *testing.T) {
-	if *update {
-		writeGolden(t)
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(golden1)); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := Verify(dir); err != nil || !r.OK || r.Records != 12 || len(r.Segments) < 2 || r.DurableSeq != 12 || len(r.Cursors) != 2 {
-		t.Errorf("verify: %+v, %v", r, err)
-	}
-	o := options(dir)
-	o.Destinations = []string{"main", "hq/1"}
-	l := mustOpen(t, o)
-	if f := l.Recovery().Findings; len(f) > 0 {
-		t.Errorf("findings %q", f)
-	}
-	got := mustReadAll(t, l)
-	sameSeqs(t, "golden", got, upTo(1, 12))
-	for i, e := range got {
-		want := mix(i)
-		want.Payload = e.Payload
-		if diff := cmp.Diff(*want, e.Record); diff != "" {
-			t.Errorf("record %d: %s", i, diff)
-		}
-	}
-	if low, beyond := l.cursors["main"].Acked(); low != 4 || !slices.Equal(beyond, []Range{{7, 8}}) {
-		t.Errorf("cursor %d %v", low, beyond)
-	}
-	mustClose(t, l)
-	var lines bytes.Buffer
-	if err := Dump(dir, &lines, DumpOptions{Lines: true, From: 2, To: 3}); err != nil || lines.String() != goldenLine(1)+goldenLine(2) {
-		t.Errorf("dump: %v\n%s", err, &lines)
-	}
-	lines.Reset()
-	if err := Dump(dir, &lines, DumpOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	var first DumpRecord
-	if err := json.Unmarshal(lines.Bytes()[:bytes.IndexByte(lines.Bytes(), '\n')], &first); err != nil || first.Seq != 1 || first.Server != "puller" || first.Samples != 1 {
-		t.Errorf("dump: %+v, %v", first, err)
-	}
-	if n := strings.Count(lines.String(), "\n"); n != 12 {
-		t.Errorf("dump has %d lines", n)
-	}
-}
-
-// TestReadingWithoutUs runs the script of FORMAT.md.
-func TestReadingWithoutUs(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 on this machine: the script of FORMAT.md is not run")
-	}
-	page, err := os.ReadFile("FORMAT.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, script, _ := strings.Cut(string(page), "```python\n")
-	script, _, ok := strings.Cut(script, "```")
-	if !ok {
-		t.Fatal("FORMAT.md has no script")
-	}
-	out, err := exec.Command(python, "-c", script, filepath.Join(golden1, "0000000000000001.seg")).CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(out), goldenLine(0)+goldenLine(1)) {
-		t.Fatalf("%v: %s", err, out)
-	}
-}
-
 // TestNewerVersions: each file of a newer version keeps the log from opening, names itself and the remedy, and nothing is
 // changed.
 func TestNewerVersions(t *testing.T) {
@@ -312,90 +209,6 @@ func TestSumOfManyGroups(t *testing.T) {
 	if len(sums) > maxGroups || records != 1000 || samples != 2000 || err != nil || len(b) > maxHeaderBytes || len(back.groups) != len(sums) {
 		t.Errorf("%d groups, %d records, %d samples, %d bytes, %v", len(sums), records, samples, len(b), err)
 	}
-}
-
-func fuzzSeeds(f *testing.F) {
-	f.Helper()
-	o := options(memDir)
-	m := newFaultFS()
-	o.FS, o.SegmentBytes = m, 2048
-	l := mustOpen(f, o)
-	fill(f, l, 24)
-	mustAck(f, l, "main", 3, 5)
-	mustClose(f, l)
-	for _, b := range m.contents() {
-		f.Add(b[:min(len(b), 3000)])
-	}
-}
-
-// FuzzSegment feeds the scanner, and everything it relies on, with any bytes: no panic, no endless loop, nothing allocated
-// that the bytes do not hold, and the numbers that come out are in order.
-func FuzzSegment(f *testing.F) {
-	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		file := &faultFile{newFaultFS(), &memFile{data: b}, "x"}
-		h, err := readHeader(file)
-		if err != nil {
-			h = segmentHeader{length: 0, base: position{1, 0}}
-			if id := 24; len(b) > id {
-				h.log = le.Uint64(b[16:])
-			}
-			if r, ok := rescueHeader(file, int64(len(b)), h.log, 1); ok {
-				h = r
-			}
-		}
-		out := scan(file, int64(len(b)), int64(h.length), h.log, h.base, h.until)
-		at := h.base
-		for i := range out.entries {
-			e := &out.entries[i]
-			if e.seq < at.Seq || int64(e.off)+int64(e.length) > int64(len(b)) {
-				t.Fatalf("entry %+v after %v", e, at)
-			}
-			at.Seq = e.seq + uint64(e.span)
-		}
-		if out.end.Seq < at.Seq {
-			t.Fatalf("ends at %v, last record at %v", out.end, at)
-		}
-		if ft, _, err := readFooter(file, int64(len(b)), h.log, h.base.Seq); err == nil {
-			again := appendFooter(nil, h.log, h.base.Seq, &ft)
-			if _, err := decodeFooter(again, h.log, h.base.Seq); err != nil {
-				t.Fatalf("a footer that was read cannot be written: %v", err)
-			}
-		}
-	})
-}
-
-// FuzzSmallFiles feeds the decoders of cursor, state and mark: what they accept is written back the same.
-func FuzzSmallFiles(f *testing.F) {
-	fuzzSeeds(f)
-	f.Add([]byte("kvarts buffer cursor 1 3 00000000\n{}\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, err := decodeCursor(b); err == nil {
-			out, err := encodeDocument("cursor", cursorVersion, c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if again, err := decodeCursor(out); err != nil || fmt.Sprint(again) != fmt.Sprint(c) {
-				t.Fatalf("%+v became %+v, %v", c, again, err)
-			}
-			set := rangeSet{low: c.Low}
-			for _, r := range c.Beyond {
-				set.add(r.From, r.To)
-			}
-		}
-		if s, err := decodeState(b); err == nil {
-			out, err := encodeDocument("state", stateVersion, s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := decodeState(out); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if id, p, err := decodeMark(b); err == nil && !bytes.Equal(encodeMark(id, p)[16:], b[16:]) {
-			t.Fatalf("mark %x", b)
-		}
-	})
 }
 
 // TestDamagedDirectoryIsVerified: Verify names what Open would find, and changes nothing.

@@ -67,6 +67,9 @@ func (f diskFile) Size() (int64, error) {
 }
 
 func (diskFS) MkdirAll(dir string) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil // its parent may not even be readable for us
+	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}

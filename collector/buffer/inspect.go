@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -82,25 +83,46 @@ type inspector struct {
 	bad   []string
 }
 
+// inspect loads what is there. A collector may be running: state and listing are taken again until they belong together,
+// and the mark before the listing, so that the listing is not held against a newer one.
 func inspect(fsys FS, dir string) (*inspector, error) {
 	i := &inspector{fs: fsys, dir: dir}
-	var err error
-	if i.files, err = fsys.ReadDir(dir); err != nil {
-		return nil, fmt.Errorf("list buffer directory %s: %w", dir, err)
-	}
-	if !i.loadState() {
-		i.loadIDFromHeaders()
-	}
-	if f, err := fsys.Open(filepath.Join(dir, markName), false); err == nil {
-		m := markFile{f: f, name: markName}
-		if i.mark, err = m.read(i.log); err != nil {
-			i.bad = append(i.bad, err.Error())
+	known := i.loadState()
+	const tries = 100
+	for range tries {
+		i.bad = nil
+		err := i.loadMark()
+		if err != nil {
+			return nil, err
 		}
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("close durable mark: %w", err)
+		if i.files, err = fsys.ReadDir(dir); err != nil {
+			return nil, fmt.Errorf("list buffer directory %s: %w", dir, err)
+		}
+		before := i.st.Generation
+		if known = i.loadState(); i.st.Generation == before {
+			break
 		}
 	}
-	return i, nil
+	if known {
+		return i, nil
+	}
+	i.loadIDFromHeaders()
+	return i, i.loadMark()
+}
+
+func (i *inspector) loadMark() error {
+	f, err := i.fs.Open(filepath.Join(i.dir, markName), false)
+	if err != nil {
+		return nil // Open makes a new one: without it nothing is held against the end of the log
+	}
+	m := markFile{f: f, name: markName}
+	if i.mark, err = m.read(i.log); err != nil {
+		i.bad = append(i.bad, err.Error())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close durable mark: %w", err)
+	}
+	return nil
 }
 
 func (i *inspector) loadState() bool {
@@ -150,16 +172,22 @@ func verify(fsys FS, dir string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Dir: dir, Log: idText(i.log), OpenLosses: i.st.Losses, Findings: i.bad, DurableSeq: max(i.mark.Seq, 1) - 1}
+	r := Report{Dir: i.dir, Log: idText(i.log), OpenLosses: i.st.Losses, Findings: i.bad, DurableSeq: max(i.mark.Seq, 1) - 1}
 	at := i.st.Floor
 	list := i.segments()
 	for n, f := range list {
-		s, header, end := i.segment(f, n == len(list)-1)
+		s, header, end, err := i.segment(f, n == len(list)-1)
+		if errors.Is(err, fs.ErrNotExist) {
+			at = position{} // a running collector removed it since: what follows is not held against what was before
+			continue
+		}
 		at = i.st.skip(at)
 		if at.Seq > 0 && header.base.Seq > at.Seq {
 			s.Damage = append([]Damage{{Range: Range{at.Seq, header.base.Seq - 1}, Samples: header.base.Cum - at.Cum, Why: "segment is missing before this one"}}, s.Damage...)
 		}
-		at = end
+		if end.Seq >= at.Seq { // else it is to be removed any moment
+			at = end
+		}
 		r.Segments = append(r.Segments, s)
 		r.Records += s.Records
 		r.Samples += s.Samples
@@ -195,14 +223,14 @@ func (r *Report) cursors(i *inspector) {
 }
 
 // segment scans one file, whatever its footer says.
-func (i *inspector) segment(f FileInfo, last bool) (s SegmentReport, h segmentHeader, end position) {
+func (i *inspector) segment(f FileInfo, last bool) (s SegmentReport, h segmentHeader, end position, err error) {
 	s = SegmentReport{Name: f.Name, Bytes: f.Size}
 	name, _ := segmentNumber(f.Name)
 	s.First, s.Next = name, name
 	file, err := i.fs.Open(filepath.Join(i.dir, f.Name), false)
 	if err != nil {
 		s.Damage = append(s.Damage, Damage{Why: err.Error()})
-		return s, h, end
+		return s, h, end, err
 	}
 	h, out, err := i.scan(file, f.Size, name)
 	if cerr := file.Close(); err == nil {
@@ -224,7 +252,7 @@ func (i *inspector) segment(f FileInfo, last bool) (s SegmentReport, h segmentHe
 	if !last && !out.footer && out.tail > 0 {
 		s.Damage = append(s.Damage, Damage{Why: fmt.Sprintf("%d bytes behind the last record are no footer", out.tail)})
 	}
-	return s, h, out.end
+	return s, h, out.end, nil
 }
 
 func (s *SegmentReport) add(e *entry) {
@@ -313,6 +341,9 @@ func dump(fsys FS, dir string, w io.Writer, o DumpOptions) error {
 func (i *inspector) dumpSegment(f FileInfo, w io.Writer, o DumpOptions) error {
 	name, _ := segmentNumber(f.Name)
 	file, err := i.fs.Open(filepath.Join(i.dir, f.Name), false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a running collector removed it since
+	}
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (l *Log) giveUp(why string) (freed bool, err error) {
 	if len(segs) == 0 {
 		return false, nil
 	}
-	return true, l.drop(segs[0], why)
+	return true, l.drop(why, segs[0])
 }
 
 // sealIfAlone closes the newest segment when it is the only one, so that it can be given up. wmu is held.
@@ -91,35 +91,43 @@ func (l *Log) sealIfAlone() error {
 	return nil
 }
 
-// drop gives up a segment, delivered or not. wmu is held.
-func (l *Log) drop(s *segment, why string) error {
-	entries, holes, err := l.contents(s)
-	if err != nil { // it cannot even be opened: how much was in it is known all the same
-		holes = []hole{{from: s.header.base, to: s.end, first: s.header.until, last: s.until, why: err.Error()}}
+// drop gives up segments, delivered or not. wmu is held.
+func (l *Log) drop(why string, list ...*segment) error {
+	var losses []Loss
+	for _, s := range list {
+		entries, holes, err := l.contents(s)
+		if err != nil { // it cannot even be opened: how much was in it is known all the same
+			holes = []hole{{from: s.header.base, to: s.end, first: s.header.until, last: s.until, why: err.Error()}}
+		}
+		l.mu.Lock()
+		losses = append(losses, l.lossesOf(entries, telemetry.CauseBufferLimit, why)...)
+		for i := range holes {
+			losses = append(losses, l.lossesOfHole(&holes[i], s.base())...)
+		}
+		l.mu.Unlock()
 	}
-	l.mu.Lock()
-	losses := l.lossesOf(entries, telemetry.CauseBufferLimit, why)
-	for i := range holes {
-		losses = append(losses, l.lossesOfHole(&holes[i], s.path)...)
-	}
-	l.mu.Unlock()
-	return l.remove(s, losses)
+	return l.remove(list, losses)
 }
 
-// remove takes a segment out of the log: first in the state, with what is lost by it, then in memory, then its file. A
+// remove takes segments out of the log: first in the state, with what is lost by it, then in memory, then their files. A
 // crash in between is made good by Open. wmu is held.
-func (l *Log) remove(s *segment, losses []Loss) error {
-	from := s.header.base
-	err := l.commitState(func(st *state) { st.remove(from, s.end, s.until) }, losses)
+func (l *Log) remove(list []*segment, losses []Loss) error {
+	err := l.commitState(func(st *state) {
+		for _, s := range list {
+			st.remove(s.header.base, s.end, s.until)
+		}
+	}, losses)
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
-	l.segs = slices.DeleteFunc(l.segs, func(o *segment) bool { return o == s })
-	s.gone = true
-	l.ackAll(from.Seq, s.end.Seq-1)
+	for _, s := range list {
+		s.gone = true
+		l.ackAll(s.header.base.Seq, s.end.Seq-1)
+	}
+	l.segs = slices.DeleteFunc(l.segs, func(s *segment) bool { return s.gone })
 	l.mu.Unlock()
-	l.garbage = append(l.garbage, s)
+	l.garbage = append(l.garbage, list...)
 	return l.sweep()
 }
 
@@ -156,18 +164,13 @@ func (l *Log) reclaim() error {
 	if err := l.sweep(); err != nil {
 		return err
 	}
-	for {
-		s := l.delivered()
-		if s == nil {
-			return nil
-		}
-		if err := l.remove(s, nil); err != nil {
-			return err
-		}
+	if list := l.delivered(); len(list) > 0 {
+		return l.remove(list, nil)
 	}
+	return nil
 }
 
-func (l *Log) delivered() *segment {
+func (l *Log) delivered() (list []*segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.o.Destinations) == 0 {
@@ -178,10 +181,10 @@ func (l *Log) delivered() *segment {
 			continue
 		}
 		if names, _ := l.destinationsWithout(s.header.base.Seq, s.end.Seq-1); len(names) == 0 && !l.pinned(s.end.Seq-1) {
-			return s
+			list = append(list, s)
 		}
 	}
-	return nil
+	return list
 }
 
 // pinned says that a pin holds a segment that ends with record last. mu is held.
@@ -199,26 +202,20 @@ func (l *Log) expire() error {
 	if l.o.MaxAge <= 0 {
 		return nil
 	}
-	for {
-		l.mu.Lock()
-		var s *segment
-		if len(l.segs) > 0 && l.clock.age(l.segs[0].newest) > l.o.MaxAge {
-			s = l.segs[0]
-		}
-		if s != nil && s == l.active && len(s.recs) == 0 {
-			s = nil
-		}
-		l.mu.Unlock()
-		if s == nil {
-			return nil
-		}
-		if s == l.active {
-			if err := l.seal(); err != nil {
-				return err
-			}
-		}
-		if err := l.drop(s, fmt.Sprintf("older than the limit of %s", l.o.MaxAge)); err != nil {
+	l.mu.Lock()
+	n := 0
+	for n < len(l.segs) && l.clock.age(l.segs[n].newest) > l.o.MaxAge && (l.segs[n] != l.active || len(l.active.entries) > 0) {
+		n++
+	}
+	list := slices.Clone(l.segs[:n])
+	l.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	if list[n-1] == l.active {
+		if err := l.seal(); err != nil {
 			return err
 		}
 	}
+	return l.drop(fmt.Sprintf("older than the limit of %s", l.o.MaxAge), list...)
 }

@@ -189,9 +189,9 @@ func (l *Log) damage(s *segment, seqs []uint64) error {
 	}
 	holes = touched(holes, bad)
 	left, taken := s.without(bad, holes)
-	losses := l.lossesOf(among(entries, bad, holes), telemetry.CauseBufferDamage, s.path+": fails its checksum")
+	losses := l.lossesOf(among(entries, bad, holes), telemetry.CauseBufferDamage, s.base()+": fails its checksum")
 	for i := range holes {
-		losses = append(losses, l.lossesOfHole(&holes[i], s.path)...)
+		losses = append(losses, l.lossesOfHole(&holes[i], s.base())...)
 	}
 	l.mu.Unlock()
 	if len(losses) > 0 {

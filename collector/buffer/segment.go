@@ -63,6 +63,9 @@ func segmentNumber(name string) (uint64, bool) {
 	return n, err == nil && n > 0
 }
 
+// base is the file's name without directory, for people.
+func (s *segment) base() string { return filepath.Base(s.path) }
+
 // seq is the sequence number of r.
 func (s *segment) seq(r rec) uint64 { return s.name + uint64(r.delta) }
 
@@ -121,6 +124,9 @@ func readHeader(f File) (segmentHeader, error) {
 
 // readFooter reads the footer of a closed segment of the given size. at is where it begins.
 func readFooter(f File, size int64, log, name uint64) (ft footer, at int64, err error) {
+	if size < headerSize+footerSize+footerTail {
+		return ft, 0, errShort
+	}
 	var tail [footerTail]byte
 	if err := readFull(f, tail[:], size-footerTail); err != nil {
 		return ft, 0, err
