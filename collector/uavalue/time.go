@@ -116,8 +116,15 @@ func Instant(t time.Time) (at telemetry.Instant, present, sane bool, text string
 
 // pick applies the tag's rule. finding is empty when the wanted clock was used.
 func pick(rule telemetry.TimeRule, source, server time.Time, received telemetry.Instant) (at, srv telemetry.Instant, finding string) {
-	src, _, okSrc, srcText := Instant(source)
-	srv, _, okSrv, srvText := Instant(server)
+	src, hasSrc, okSrc, srcText := Instant(source)
+	srv, hasSrv, okSrv, srvText := Instant(server)
+	// The rule reads 0 as "missing"; clocks that were never set send exactly that.
+	if hasSrc && okSrc && src == 0 {
+		src = telemetry.SubTicks
+	}
+	if hasSrv && okSrv && srv == 0 {
+		srv = telemetry.SubTicks
+	}
 	at, finding = rule.Pick(src, srv, received)
 	if !okSrc {
 		finding = strings.Replace(finding, "source time missing", "source time "+srcText+" is out of range", 1)
