@@ -35,7 +35,7 @@ func (s *Session) drop(g *group) {
 		s.orphans = append(s.orphans, g.sub.id)
 	}
 	for _, it := range g.items {
-		delete(s.byHandle, it.handle)
+		s.handles.drop(it.handle)
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *Session) retag(g *group, w Group) {
 
 // doom marks an item for deletion at the server. Its values are not taken from now on.
 func (s *Session) doom(g *group, it *item) {
-	delete(s.byHandle, it.handle)
+	s.handles.drop(it.handle)
 	if it.state == itemLive {
 		g.doomed = append(g.doomed, it)
 	}

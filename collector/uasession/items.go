@@ -113,8 +113,7 @@ func (s *Session) monitor(l *link, g *group, items []*item) (again []*item, err 
 		req := &ua.CreateMonitoredItemsRequest{SubscriptionID: g.sub.id, TimestampsToReturn: ua.TimestampsToReturnBoth}
 		for _, it := range items[lo:hi] {
 			// A new handle at each try: if the answer is lost, the server may report under the old one.
-			s.handle++
-			it.handle = s.handle
+			it.handle = s.handles.next()
 			req.ItemsToCreate = append(req.ItemsToCreate, &ua.MonitoredItemCreateRequest{
 				ItemToMonitor:       readID(it.node, ua.AttributeIDValue),
 				MonitoringMode:      ua.MonitoringModeReporting,
@@ -220,7 +219,7 @@ func (s *Session) itemLive(it *item, r *ua.MonitoredItemCreateResult) {
 	}
 	it.state, it.id, it.tries, it.reason, it.lostAt = itemLive, r.MonitoredItemID, 0, "", 0
 	it.sampling, it.queue = milliseconds(r.RevisedSamplingInterval), r.RevisedQueueSize
-	s.byHandle[it.handle] = it
+	s.handles.set(it.handle, it)
 }
 
 // itemFailed notes that it is not reported, leaves a marker with the server's status in the data, and sets the next
@@ -272,7 +271,7 @@ func (it *item) field(i int) *telemetry.Field {
 func (s *Session) deleteItems(l *link, sub *subscription, items []*item) error {
 	var ids []uint32
 	for _, it := range items {
-		delete(s.byHandle, it.handle)
+		s.handles.drop(it.handle)
 		if it.state == itemLive {
 			ids = append(ids, it.id)
 		}

@@ -62,7 +62,7 @@ func (s *Session) decode(g *group, m *Message, data *ua.DataChangeNotification) 
 		m.Samples = make([]telemetry.Sample, 0, len(data.MonitoredItems))
 	}
 	for _, n := range data.MonitoredItems {
-		it := s.byHandle[n.ClientHandle]
+		it := s.handles.get(n.ClientHandle)
 		if it == nil || it.group != g {
 			s.board.n.Strays++
 			continue

@@ -73,7 +73,7 @@ func loadGroup(t *testing.T, name string, n int, publishing time.Duration) Group
 	g := Group{Name: name, Publishing: publishing}
 	series := testSeries(t, name)
 	for i := range n {
-		f := fmt.Sprintf("load.%05d", i)
+		f := loadName(i)
 		g.Tags = append(g.Tags, Tag{
 			Name: f, Node: "nsu=" + peers.NSLoad + ";s=" + f, Queue: 50,
 			Outputs: []Output{{Series: series, Name: f}},
@@ -81,6 +81,8 @@ func loadGroup(t *testing.T, name string, n int, publishing time.Duration) Group
 	}
 	return g
 }
+
+func loadName(i int) string { return fmt.Sprintf("load.%05d", i) }
 
 func peerTiming() Timing {
 	t := quick()

@@ -116,7 +116,7 @@ func (s *Session) abandon(g *group) {
 	s.lose(g, telemetry.CauseSession, sub.dead)
 	s.orphans = append(s.orphans, sub.id) // in case that the server still has it
 	for _, it := range g.items {
-		delete(s.byHandle, it.handle)
+		s.handles.drop(it.handle)
 	}
 	g.forget()
 	s.board.changed = true

@@ -53,8 +53,7 @@ type Session struct {
 
 	// Owned by the goroutine of Run.
 	groups    []*group
-	byHandle  map[uint32]*item // monitored items by client handle; a handle is never used again
-	handle    uint32           // the last one given
+	handles   handles          // monitored items by client handle
 	old       *session         // the server's session that another channel may take over
 	said      string           // the last failure that was logged
 	trusted   bool             // the endpoint of old was good at the last connect
@@ -74,7 +73,6 @@ func New(cfg ServerConfig, sink Sink, log zerolog.Logger) *Session {
 		cfg: cfg, sink: sink, log: log.With().Str("server", cfg.Name).Logger(),
 		wanted: cfg.Groups, changed: make(chan struct{}, 1),
 		out: newOutbox(), acks: newAckList(),
-		byHandle: make(map[uint32]*item),
 		resume:   maps.Clone(cfg.Resume),
 		backoff:  backoff{min: cfg.Timing.BackoffMin, max: cfg.Timing.BackoffMax},
 	}
@@ -184,7 +182,7 @@ func (s *Session) once(ctx context.Context) {
 func (s *Session) newSession() {
 	s.loop++
 	s.acks.reset(s.loop)
-	clear(s.byHandle)
+	s.handles.reset()
 	s.orphans = nil
 	for _, g := range s.groups {
 		if g.sub != nil {
