@@ -120,24 +120,10 @@ func (c *quarantineRetryCmd) Run(ctx context.Context) error {
 			return err
 		}
 		defer client.Close()
-		ids := c.IDs
-		if len(ids) == 0 {
-			entries, err := q.List(quarantine.Filter{Destination: c.Destination})
-			if err != nil {
-				return err
-			}
-			for _, e := range entries {
-				ids = append(ids, e.ID)
-			}
-			if len(ids) == 0 {
-				fmt.Println("nothing in quarantine for", c.Destination)
-				return nil
-			}
-		}
 		if _, err := client.Detect(ctx); err != nil {
 			return fmt.Errorf("destination %s: %w", c.Destination, err)
 		}
-		out, err := q.Retry(ctx, client, ids...)
+		out, err := q.Retry(ctx, c.Destination, client, c.IDs...)
 		if err != nil {
 			return err
 		}

@@ -102,6 +102,7 @@ func BenchmarkPathNodeOPCUA(b *testing.B) {
 	peer := peers.NodeOPCUA(b, func(o *peers.NodeOptions) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
 	})
+	peer.Once()
 	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
 	for i := range items {
 		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)

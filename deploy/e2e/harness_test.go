@@ -83,7 +83,7 @@ func (p *program) start() {
 	defer out.Close()
 	p.cmd = exec.Command(filepath.Join(binaries, p.name), p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	tieToTest(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

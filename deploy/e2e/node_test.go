@@ -64,7 +64,7 @@ func (n *nodeServer) made() []oracle.Sample {
 	return out
 }
 
-// Five thousand items, every one of node-opcua's security policies and modes, user and password: values arrive whole.
+// Every one of node-opcua's security policies and modes, user and password: values arrive whole.
 func TestNodeOPCUASecurity(t *testing.T) {
 	const items = 200
 	for _, c := range []struct{ policy, mode string }{
@@ -75,14 +75,17 @@ func TestNodeOPCUASecurity(t *testing.T) {
 	} {
 		t.Run(c.policy+" "+c.mode, func(t *testing.T) {
 			peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
-				o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater, o.NoAnonymous = items, 100*time.Millisecond, true, true, true, true, true
+				o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater, o.NoAnonymous = items, 100*time.Millisecond, true, true, true, true, c.policy != "None"
 			})
+			peer.Once() // every node has a value before anybody looks
 			password := filepath.Join(t.TempDir(), "password")
 			if err := os.WriteFile(password, []byte(peer.Password), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			settings := fmt.Sprintf("    security: {policy: %s, mode: %s}\n    auth: {user: %s, password_file: %s}\n", c.policy, c.mode, peer.User, password)
+			settings, user := fmt.Sprintf("    security: {policy: %s, mode: %s}\n", c.policy, c.mode), ""
 			if c.policy != "None" {
+				user = peer.User
+				settings += fmt.Sprintf("    auth: {user: %s, password_file: %s}\n", peer.User, password)
 				der, err := filepath.Glob(filepath.Join(peer.PKI, "own", "certs", "*"))
 				if err != nil || len(der) == 0 {
 					t.Fatalf("the server's certificate is not in %s: %v", peer.PKI, err)
@@ -105,7 +108,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 				t.Errorf("%+v", *a)
 			}
 			v, _ := gw.view()
-			if s := v.Servers[0]; s.Policy != c.policy || s.Mode != c.mode || s.User != peer.User {
+			if s := v.Servers[0]; s.Policy != c.policy || s.Mode != c.mode || s.User != user {
 				t.Errorf("session: %s %s user %q", s.Policy, s.Mode, s.User)
 			}
 			t.Logf("%+v", *a)
@@ -119,6 +122,7 @@ func TestNodeOPCUALoad(t *testing.T) {
 	peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
 	})
+	peer.Once()
 	n := newNodeServer(t, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
 	for i := range items {
 		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
@@ -144,6 +148,7 @@ func TestNodeOPCUALinkCut(t *testing.T) {
 	peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 100*time.Millisecond, true, true, true, true
 	})
+	peer.Once()
 	proxy := peers.Proxy(t, peer.Endpoint)
 	n := newNodeServer(t, peer, proxy.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 200ms\n        keep_alive: 1s\n        sampling: 50ms\n        queue: 200\n")
 	for i := range items {
