@@ -13,7 +13,6 @@ import (
 
 	"kvarts/deploy/e2e/peers"
 	"kvarts/historian/influx"
-	"kvarts/historian/telemetry"
 )
 
 // usage is what a process has taken so far.
@@ -104,9 +103,7 @@ func BenchmarkPathNodeOPCUA(b *testing.B) {
 	})
 	peer.Once()
 	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
-	for i := range items {
-		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
-	}
+	n.load(items)
 	store, url := startHistorian(b)
 	gw := newGateway(b, "url: "+url+", database: kvarts", n.yaml.String())
 	gw.start()

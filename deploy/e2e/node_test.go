@@ -18,7 +18,6 @@ import (
 type nodeServer struct {
 	t       testing.TB
 	peer    *peers.OPCUA
-	series  *telemetry.Series
 	targets map[string]oracle.Target // by string identifier
 	yaml    strings.Builder
 }
@@ -27,19 +26,24 @@ type nodeServer struct {
 func newNodeServer(t testing.TB, peer *peers.OPCUA, endpoint, settings, group string) *nodeServer {
 	t.Helper()
 	n := &nodeServer{t: t, peer: peer, targets: map[string]oracle.Target{}}
-	var err error
-	if n.series, err = telemetry.NewSeries("node", map[string]string{"site": "test", "unit": "n1"}); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(&n.yaml, "  - name: node\n    endpoint: %q\n%s    backoff: {min: 200ms, max: 2s}\n    groups:\n      - name: all\n        measurement: node\n        tags: {site: test, unit: n1}\n%s        nodes:\n",
+	fmt.Fprintf(&n.yaml, "  - name: node\n    endpoint: %q\n%s    backoff: {min: 200ms, max: 2s}\n    groups:\n      - name: all\n        measurement: node\n        tags: {site: test}\n%s        nodes:\n",
 		endpoint, settings, group)
 	return n
 }
 
-func (n *nodeServer) add(namespace, id string, typ telemetry.Type) {
-	field := strings.ReplaceAll(id, ".", "_")
-	fmt.Fprintf(&n.yaml, "          - {id: %q, field: %s, type: %s}\n", "nsu="+namespace+";s="+id, field, typ)
-	n.targets[id] = oracle.Target{Series: n.series, Field: field, Type: typ}
+// load adds the server's load nodes, a hundred to a unit, as a plant has them.
+func (n *nodeServer) load(items int) {
+	n.t.Helper()
+	for i := range items {
+		unit := fmt.Sprintf("n%02d", i/100)
+		series, err := telemetry.NewSeries("node", map[string]string{"site": "test", "unit": unit})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		id, field := fmt.Sprintf("load.%05d", i), fmt.Sprintf("load_%02d", i%100)
+		fmt.Fprintf(&n.yaml, "          - {id: %q, field: %s, type: float, tags: {unit: %s}}\n", "nsu="+peers.NSLoad+";s="+id, field, unit)
+		n.targets[id] = oracle.Target{Series: series, Field: field, Type: telemetry.Float}
+	}
 }
 
 // made reads the server's journal.
@@ -93,9 +97,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 				settings += fmt.Sprintf("    server_certificate: %q\n", der[0])
 			}
 			n := newNodeServer(t, peer, peer.Endpoint, settings, "        publishing: 200ms\n        sampling: 50ms\n        queue: 100\n")
-			for i := range items {
-				n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
-			}
+			n.load(items)
 			_, url := startHistorian(t)
 			gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
 			gw.start()
@@ -124,9 +126,7 @@ func TestNodeOPCUALoad(t *testing.T) {
 	})
 	peer.Once()
 	n := newNodeServer(t, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
-	for i := range items {
-		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
-	}
+	n.load(items)
 	_, url := startHistorian(t)
 	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
 	gw.start()
@@ -151,9 +151,7 @@ func TestNodeOPCUALinkCut(t *testing.T) {
 	peer.Once()
 	proxy := peers.Proxy(t, peer.Endpoint)
 	n := newNodeServer(t, peer, proxy.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 200ms\n        keep_alive: 1s\n        sampling: 50ms\n        queue: 200\n")
-	for i := range items {
-		n.add(peers.NSLoad, fmt.Sprintf("load.%05d", i), telemetry.Float)
-	}
+	n.load(items)
 	_, url := startHistorian(t)
 	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
 	gw.start()
