@@ -53,11 +53,11 @@ type Session struct {
 
 	// Owned by the goroutine of Run.
 	groups    []*group
-	handles   handles          // monitored items by client handle
-	old       *session         // the server's session that another channel may take over
-	said      string           // the last failure that was logged
-	trusted   bool             // the endpoint of old was good at the last connect
-	orphans   []uint32         // subscriptions to delete at the server
+	handles   handles  // monitored items by client handle
+	old       *session // the server's session that another channel may take over
+	said      string   // the last failure that was logged
+	trusted   bool     // the endpoint of old was good at the last connect
+	orphans   []uint32 // subscriptions to delete at the server
 	resume    map[string]telemetry.Instant
 	loop      uint64 // counts sessions: acknowledgements of an older one are void
 	namespace []string
@@ -73,8 +73,8 @@ func New(cfg ServerConfig, sink Sink, log zerolog.Logger) *Session {
 		cfg: cfg, sink: sink, log: log.With().Str("server", cfg.Name).Logger(),
 		wanted: cfg.Groups, changed: make(chan struct{}, 1),
 		out: newOutbox(), acks: newAckList(),
-		resume:   maps.Clone(cfg.Resume),
-		backoff:  backoff{min: cfg.Timing.BackoffMin, max: cfg.Timing.BackoffMax},
+		resume:  maps.Clone(cfg.Resume),
+		backoff: backoff{min: cfg.Timing.BackoffMin, max: cfg.Timing.BackoffMax},
 	}
 	s.board.init(cfg)
 	return s
