@@ -23,6 +23,8 @@ type cli struct {
 	Run    runCmd    `cmd:"" help:"Collect and deliver until stopped."`
 	Check  checkCmd  `cmd:"" help:"Check a configuration file without connecting to anything."`
 	Reload reloadCmd `cmd:"" help:"Have the running collector take its changed configuration; unchanged tags are not touched."`
+	Browse browseCmd `cmd:"" help:"Print what a server offers: as a tree, CSV, JSON, or a configuration to start from."`
+	Probe  probeCmd  `cmd:"" help:"Measure a server's real limits and clock."`
 	PKI    pkiCmd    `cmd:"" name:"pki" help:"Own certificate and trusted servers."`
 	Buffer bufferCmd `cmd:"" help:"Look into the buffer and the quarantine."`
 	Worker workerCmd `cmd:"" hidden:"" help:"Child process of run."`
