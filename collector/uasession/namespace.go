@@ -96,7 +96,7 @@ func (n nodeText) node(index uint16) (*ua.NodeID, error) {
 		return node, nil
 	case 'b':
 		b, err := base64.StdEncoding.DecodeString(value)
-		if err != nil {
+		if err != nil || strings.ContainsAny(value, "\r\n") { // which the decoder skips
 			return nil, fmt.Errorf("%q is not base64", value)
 		}
 		return ua.NewByteStringNodeID(index, b), nil
