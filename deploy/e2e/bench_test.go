@@ -102,7 +102,7 @@ func BenchmarkPathNodeOPCUA(b *testing.B) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
 	})
 	peer.Once()
-	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
+	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: fastest\n        queue: 100\n")
 	n.load(items)
 	store, url := startHistorian(b)
 	gw := newGateway(b, "url: "+url+", database: kvarts", n.yaml.String())

@@ -96,7 +96,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 				}
 				settings += fmt.Sprintf("    server_certificate: %q\n", der[0])
 			}
-			n := newNodeServer(t, peer, peer.Endpoint, settings, "        publishing: 200ms\n        sampling: 50ms\n        queue: 100\n")
+			n := newNodeServer(t, peer, peer.Endpoint, settings, "        publishing: 200ms\n        sampling: fastest\n        queue: 100\n")
 			n.load(items)
 			_, url := startHistorian(t)
 			gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
@@ -125,7 +125,7 @@ func TestNodeOPCUALoad(t *testing.T) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
 	})
 	peer.Once()
-	n := newNodeServer(t, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: 250ms\n        queue: 100\n")
+	n := newNodeServer(t, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: fastest\n        queue: 100\n")
 	n.load(items)
 	_, url := startHistorian(t)
 	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
@@ -150,7 +150,7 @@ func TestNodeOPCUALinkCut(t *testing.T) {
 	})
 	peer.Once()
 	proxy := peers.Proxy(t, peer.Endpoint)
-	n := newNodeServer(t, peer, proxy.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 200ms\n        keep_alive: 1s\n        sampling: 50ms\n        queue: 200\n")
+	n := newNodeServer(t, peer, proxy.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 200ms\n        keep_alive: 1s\n        sampling: fastest\n        queue: 200\n")
 	n.load(items)
 	_, url := startHistorian(t)
 	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
