@@ -1,0 +1,5 @@
+//go:build race
+
+package uasession
+
+const raceDetector = true
