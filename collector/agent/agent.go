@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,9 +22,9 @@ import (
 
 	"kvarts/collector/buffer"
 	"kvarts/collector/config"
+	"kvarts/collector/forward"
 	"kvarts/collector/forward/quarantine"
 	"kvarts/collector/uasession"
-	"kvarts/collector/worker"
 	"kvarts/historian/telemetry"
 )
 
@@ -54,21 +53,28 @@ type Agent struct {
 	quarantine *quarantine.Store
 	forwards   []*destination
 	published  published
+	troubles   troubles
 	samples    atomic.Uint64
-	diskFull   atomic.Bool
+	holding    atomic.Int32 // how many wait for room on the disk
+	lossHeld   atomic.Bool  // a loss that the buffer reports waits for room on the disk
 
-	group   *errgroup.Group // of everything that Run owns
-	running context.Context // ends when Run stops
-
-	mu     sync.Mutex
-	cfg    *config.Config
-	text   []byte
-	crews  []*crew
-	states map[string]uasession.ServerState
+	mu       sync.Mutex // guards what is below, and is taken before a crew's
+	group    *errgroup.Group
+	running  context.Context // ends when Run stops; nil before Run
+	stopping bool
+	cfg      *config.Config
+	text     []byte
+	version  uint64 // of cfg, text and of who has which servers: grows with each change
+	crews    []*crew
+	states   map[string]uasession.ServerState
 }
 
 // QuarantineDir is the folder of the quarantine, below the buffer's.
 const QuarantineDir = "quarantine"
+
+// deliveryGrace is how long a stop waits for stores that are taking data to get the rest. What they do not get by then
+// is delivered after the next start.
+const deliveryGrace = 3 * time.Second
 
 // New opens the buffer and everything else that lives on disk. The caller must Run the Agent or Close it.
 func New(ctx context.Context, o Options) (*Agent, error) {
@@ -79,8 +85,8 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	if o.Now == nil {
 		o.Now = telemetry.Now
 	}
-	a := &Agent{opts: o, events: o.Log, now: o.Now, started: time.Now(), cfg: cfg, text: o.Text, states: map[string]uasession.ServerState{},
-		published: published{at: map[string]map[string]telemetry.Instant{}}}
+	a := &Agent{opts: o, events: o.Log, now: o.Now, started: time.Now(), cfg: cfg, text: o.Text, version: 1, states: map[string]uasession.ServerState{}}
+	a.troubles.events = o.Log
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -104,11 +110,11 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open buffer: %w", err)
 	}
-	for _, f := range a.log.Recovery().Findings {
+	a.ledger = &ledger{log: a.log, now: a.now}
+	a.memories = newMemories(filepath.Join(b.Dir, "tracks"), a.log)
+	for _, f := range slices.Concat(a.log.Recovery().Findings, a.memories.keep(serverNames(a.cfg))) {
 		a.events.Warn().Str("buffer", b.Dir).Msg(f)
 	}
-	a.ledger = &ledger{log: a.log, now: a.now}
-	a.memories = &memories{dir: filepath.Join(b.Dir, "tracks"), log: a.log}
 	a.quarantine, err = quarantine.Open(quarantine.Options{Dir: filepath.Join(b.Dir, QuarantineDir), MaxBytes: quarantineBytes, OnLoss: a.quarantineLost, Now: a.now})
 	if err != nil {
 		return fmt.Errorf("open quarantine: %w", err)
@@ -124,16 +130,36 @@ func (a *Agent) open(ctx context.Context) (err error) {
 // Close releases what New opened. Run does it by itself.
 func (a *Agent) Close() error {
 	var errs []error
+	if a.log != nil {
+		a.ledger.retry()
+		errs = append(errs, a.closeLog())
+	}
 	if a.quarantine != nil {
 		errs = append(errs, a.quarantine.Close())
-	}
-	if a.log != nil {
-		errs = append(errs, a.log.Close())
 	}
 	for _, d := range a.forwards {
 		d.client.Close()
 	}
 	return errors.Join(errs...)
+}
+
+// closeLog closes the buffer. While the entry of a loss cannot be written, because the disk is full, it leaves it open
+// instead, as a kill would: an orderly end would forget the loss, which so is reported again at the next start.
+func (a *Agent) closeLog() error {
+	closed := make(chan error, 1)
+	go func() { closed <- a.log.Close() }()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-closed:
+			return err
+		case <-look.C:
+			if a.lossHeld.Load() {
+				return errors.New("the disk is full: a loss could not be ledgered, it is reported again at the next start")
+			}
+		}
+	}
 }
 
 // Run collects and delivers until ctx is done, then stops in good order: workers first, so that what they hold is on
@@ -148,28 +174,65 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		deliver.Go(func() error { return d.fwd.Run(delivery) })
 	}
 
-	a.group, a.running = errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	a.mu.Lock()
-	a.addCrew(serverNames(a.cfg))
+	a.group, a.running = group, running
+	group.Go(func() error { // as long as it lives, crews may be added
+		<-running.Done()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.stopping = true
+		return nil
+	})
+	a.addCrew(serverNames(a.cfg), nil)
 	a.mu.Unlock()
-	a.group.Go(func() error { return a.heartbeat(a.running) })
-	a.group.Go(func() error { // delivery that fails for good ends the rest
+	group.Go(func() error { return a.heartbeat(running) })
+	group.Go(func() error { // delivery that fails for good ends the rest
 		select {
 		case <-delivery.Done():
-			return context.Cause(delivery)
-		case <-a.running.Done():
+			return errDelivery
+		case <-running.Done():
 			return nil
 		}
 	})
-	err = a.group.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil
+	if err = group.Wait(); err == nil {
+		a.awaitDelivery(delivery)
 	}
 	stopDelivery()
-	if derr := deliver.Wait(); derr != nil && !errors.Is(derr, context.Canceled) {
+	if derr := deliver.Wait(); derr != nil {
+		if errors.Is(err, errDelivery) {
+			return derr
+		}
 		err = errors.Join(err, derr)
 	}
 	return err
+}
+
+// errDelivery ends the rest when a forwarder has failed.
+var errDelivery = errors.New("delivery has failed")
+
+// awaitDelivery gives the stores that are taking data the time to get what is left.
+func (a *Agent) awaitDelivery(ctx context.Context) {
+	late := time.NewTimer(deliveryGrace)
+	defer late.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		busy := slices.ContainsFunc(a.forwards, func(d *destination) bool {
+			s := d.fwd.Snapshot()
+			return s.Condition == forward.Delivering && s.Records > 0
+		})
+		if !busy {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func serverNames(cfg *config.Config) []string {
@@ -181,140 +244,26 @@ func serverNames(cfg *config.Config) []string {
 	return names
 }
 
-// addCrew starts a crew. a.mu is held.
-func (a *Agent) addCrew(servers []string) {
-	c := &crew{a: a, servers: servers}
+// addCrew starts a crew. deaths are those that its servers have already seen together. a.mu is held.
+func (a *Agent) addCrew(servers []string, deaths []time.Time) {
+	ctx, cancel := context.WithCancel(a.running)
+	c := &crew{a: a, cancel: cancel, servers: servers, deaths: deaths}
 	a.crews = append(a.crews, c)
-	a.group.Go(func() error { return c.run(a.running) })
+	a.group.Go(func() error {
+		defer cancel()
+		return c.run(ctx)
+	})
 }
 
-// replace puts a crew for each part in the place of c.
-func (a *Agent) replace(c *crew, parts ...[]string) {
+// split puts two crews with half of the servers each in the place of c.
+func (a *Agent) split(c *crew, deaths []time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	all := c.names()
+	half := len(all) / 2
+	a.events.Warn().Strs("first", all[:half]).Strs("second", all[half:]).Msg("worker died again: its servers are split to find the one that ends it")
 	a.crews = slices.DeleteFunc(a.crews, func(o *crew) bool { return o == c })
-	for _, p := range parts {
-		a.addCrew(p)
-	}
-}
-
-// setup is what the worker of servers gets.
-func (a *Agent) setup(servers []string) worker.Setup {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return worker.Setup{File: a.opts.File, Text: a.text, Servers: servers}
-}
-
-// recall gathers what is known of servers, for a new worker.
-func (a *Agent) recall(ctx context.Context, servers []string) (map[string]*memory, error) {
-	known, findings, err := a.memories.recall(ctx, servers)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range findings {
-		a.events.Warn().Msg(f)
-	}
-	for server, mem := range known {
-		for group, at := range mem.resume {
-			a.published.note(server, group, at)
-		}
-		mem.resume = a.published.of(server)
-	}
-	return known, nil
-}
-
-// Reload takes a new configuration text. Servers and their groups change at once, and only they: for the rest it
-// returns what needs a restart. A text with mistakes changes nothing.
-func (a *Agent) Reload(ctx context.Context, text []byte) (needRestart []string, err error) {
-	cfg, err := config.Parse(a.opts.File, text)
-	if err != nil {
-		return nil, err
-	}
-	a.mu.Lock()
-	diff := config.Diff(a.cfg, cfg)
-	needRestart = diff.Restart
-	if len(diff.Destinations) > 0 {
-		needRestart = append(needRestart, "destinations")
-	}
-	// What runs keeps the sections that cannot change while it runs.
-	cfg.Buffer, cfg.Destinations, cfg.Status, cfg.PKI, cfg.Collector = a.cfg.Buffer, a.cfg.Destinations, a.cfg.Status, a.cfg.PKI, a.cfg.Collector
-	a.cfg, a.text = cfg, text
-	want := serverNames(cfg)
-	type change struct {
-		crew    *crew
-		servers []string
-	}
-	var changes []change
-	for _, c := range a.crews {
-		keep := slices.DeleteFunc(slices.Clone(c.names()), func(s string) bool { return !slices.Contains(want, s) })
-		want = slices.DeleteFunc(want, func(s string) bool { return slices.Contains(keep, s) })
-		changes = append(changes, change{c, keep})
-	}
-	if len(want) > 0 { // new servers join the first crew
-		changes[0].servers = slices.Sorted(slices.Values(append(changes[0].servers, want...)))
-	}
-	for s := range a.states {
-		if !slices.Contains(serverNames(cfg), s) {
-			delete(a.states, s)
-			a.log.Unpin(pinName(s))
-		}
-	}
-	a.mu.Unlock()
-	for _, c := range changes {
-		if err := c.crew.resetup(ctx, c.servers); err != nil {
-			return needRestart, err
-		}
-	}
-	return needRestart, nil
-}
-
-// lost ledgers what the buffer gave up or could not read.
-func (a *Agent) lost(loss buffer.Loss) {
-	a.mu.Lock()
-	servers := serverNames(a.cfg)
-	a.mu.Unlock()
-	for _, g := range gapsOf(loss, servers) {
-		if err := a.ledger.gap(g); err != nil {
-			// The buffer reports the loss again after a restart, as the ledger's record is not durable.
-			a.events.Error().Err(err).Msg("loss could not be ledgered")
-		}
-	}
-}
-
-func (a *Agent) count(samples uint32)  { a.samples.Add(uint64(samples)) }
-func (a *Agent) setDiskFull(full bool) { a.diskFull.Store(full) }
-
-func (a *Agent) setStates(states []uasession.ServerState) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, s := range states {
-		a.states[s.Server] = s
-	}
-}
-
-// disconnected marks servers whose worker is gone.
-func (a *Agent) disconnected(servers []string, why string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, name := range servers {
-		s := a.states[name]
-		s.Server, s.Connected, s.State, s.Since, s.Text = name, false, uasession.StateWaiting, time.Now(), why
-		a.states[name] = s
-	}
-}
-
-// serverStates returns the newest state of each configured server, in the order of the configuration.
-func (a *Agent) serverStates() ([]uasession.ServerState, *config.Config) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	all := maps.Clone(a.states)
-	out := make([]uasession.ServerState, len(a.cfg.Servers))
-	for i, s := range a.cfg.Servers {
-		st, ok := all[s.Name]
-		if !ok {
-			st = uasession.ServerState{Server: s.Name, State: uasession.StateConnecting, Since: a.started, Text: "starting"}
-		}
-		out[i] = st
-	}
-	return out, a.cfg
+	a.version++
+	a.addCrew(all[:half:half], deaths)
+	a.addCrew(all[half:], deaths)
 }

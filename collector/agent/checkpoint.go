@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"kvarts/collector/buffer"
 	"kvarts/collector/worker"
@@ -33,6 +35,48 @@ type memory struct {
 type memories struct {
 	dir string
 	log *buffer.Log
+
+	mu     sync.Mutex
+	pinned map[string]bool // servers whose records are kept; the buffer must not keep those of others for ever
+}
+
+func newMemories(dir string, log *buffer.Log) *memories {
+	return &memories{dir: dir, log: log, pinned: map[string]bool{}}
+}
+
+// keep pins, before anything can be delivered and deleted, what the memories of servers lack. It returns findings.
+func (m *memories) keep(servers []string) (findings []string) {
+	const all = "tracks" // no server's pin: these have names of two words
+	m.log.Pin(all, 1)
+	defer m.log.Unpin(all)
+	for _, s := range servers {
+		mem, finding := m.load(s)
+		if finding != "" {
+			findings = append(findings, finding)
+		}
+		m.pin(s, mem.seq+1)
+	}
+	return findings
+}
+
+// pin keeps the records of server from seq on.
+func (m *memories) pin(server string, seq uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pinned[server] = true
+	m.log.Pin(pinName(server), seq)
+}
+
+// only lets go of the records of all servers but these.
+func (m *memories) only(servers []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.pinned {
+		if !slices.Contains(servers, s) {
+			delete(m.pinned, s)
+			m.log.Unpin(pinName(s))
+		}
+	}
 }
 
 // checkpointVersion is the version of the file:
@@ -56,42 +100,60 @@ func (m *memories) path(server string) string {
 
 func pinName(server string) string { return "tracks " + server }
 
-// save writes the checkpoint of one server, which holds all its records up to mem.seq; they must be durable.
+// save writes the checkpoint of one server, which holds all its records up to mem.seq; they must be durable. The pin of
+// a server that was removed meanwhile does not come back.
 func (m *memories) save(server string, mem *memory) error {
-	header, err := json.Marshal(checkpointHeader{Log: m.log.ID(), Seq: mem.seq, Resume: mem.resume})
-	if err != nil {
-		return fmt.Errorf("encode checkpoint of %s: %w", server, err)
+	b, err := appendCheckpoint(nil, m.log.ID(), mem)
+	if err == nil {
+		err = os.MkdirAll(m.dir, 0o700)
 	}
-	b := binary.LittleEndian.AppendUint16([]byte(checkpointMagic), checkpointVersion)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(header)))
-	b = mem.tracks.AppendBinary(append(b, header...))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	if err := writeFileAtomic(m.path(server), b); err != nil {
+	if err == nil {
+		err = writeFileAtomic(m.path(server), b)
+	}
+	if err != nil {
 		return fmt.Errorf("save checkpoint of %s: %w", server, err)
 	}
-	m.log.Pin(pinName(server), mem.seq+1)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pinned[server] {
+		m.log.Pin(pinName(server), mem.seq+1)
+	}
 	return nil
 }
 
-// load reads the checkpoint of one server. A missing one is an empty memory; an unreadable one is put aside and
-// reported as a finding.
-func (m *memories) load(server string) (mem memory, finding string, err error) {
+func appendCheckpoint(dst []byte, logID string, mem *memory) ([]byte, error) {
+	header, err := json.Marshal(checkpointHeader{Log: logID, Seq: mem.seq, Resume: mem.resume})
+	if err != nil {
+		return nil, err
+	}
+	from := len(dst)
+	dst = binary.LittleEndian.AppendUint16(append(dst, checkpointMagic...), checkpointVersion)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(header)))
+	dst = mem.tracks.AppendBinary(append(dst, header...))
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli)), nil
+}
+
+// load reads the checkpoint of one server. A missing one is an empty memory; so is one that cannot be used, which is put
+// aside and reported as a finding: the buffer is read instead.
+func (m *memories) load(server string) (mem memory, finding string) {
 	empty := memory{tracks: worker.Tracks{Server: server}, resume: map[string]telemetry.Instant{}}
-	b, err := os.ReadFile(m.path(server))
+	path := m.path(server)
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return empty, "", nil
-	} else if err != nil {
-		return empty, "", fmt.Errorf("load checkpoint of %s: %w", server, err)
+		return empty, ""
 	}
-	mem, err = parseCheckpoint(b, m.log.ID())
-	if err == nil && mem.tracks.Server == server {
-		return mem, "", nil
+	if err == nil {
+		mem, err = parseCheckpoint(b, m.log.ID())
 	}
-	finding = fmt.Sprintf("checkpoint %s cannot be used (%v): the buffer is read instead", m.path(server), err)
-	if err := os.Rename(m.path(server), m.path(server)+".damaged"); err != nil {
-		return empty, finding, fmt.Errorf("put checkpoint of %s aside: %w", server, err)
+	if err == nil && mem.tracks.Server != server {
+		err = fmt.Errorf("it is of server %q", mem.tracks.Server)
 	}
-	return empty, finding, nil
+	if err == nil {
+		return mem, ""
+	}
+	// One that cannot even be renamed is replaced by the next checkpoint.
+	err = errors.Join(err, os.Rename(path, path+".damaged"))
+	return empty, fmt.Sprintf("checkpoint %s cannot be used (%v): the buffer is read instead", path, err)
 }
 
 var errCheckpoint = errors.New("damaged")
@@ -130,12 +192,13 @@ func parseCheckpoint(b []byte, logID string) (memory, error) {
 	return mem, nil
 }
 
-// recall brings the memories of servers up to everything that the buffer has taken, and saves them.
+// recall brings the memories of servers up to everything that the buffer has taken, and saves them. What cannot be read
+// or saved is a finding; an error is one of the buffer.
 func (m *memories) recall(ctx context.Context, servers []string) (map[string]*memory, []string, error) {
-	if err := m.log.Sync(ctx); err != nil {
-		return nil, nil, fmt.Errorf("recall tags: %w", err)
+	if len(servers) == 0 {
+		return nil, nil, nil
 	}
-	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+	if err := m.log.Sync(ctx); err != nil {
 		return nil, nil, fmt.Errorf("recall tags: %w", err)
 	}
 	all := make(map[string]*memory, len(servers))
@@ -143,13 +206,11 @@ func (m *memories) recall(ctx context.Context, servers []string) (map[string]*me
 	durable := m.log.Durable()
 	from := durable + 1
 	for _, s := range servers {
-		mem, finding, err := m.load(s)
-		if err != nil {
-			return nil, nil, err
-		}
+		mem, finding := m.load(s)
 		if finding != "" {
 			findings = append(findings, finding)
 		}
+		m.pin(s, mem.seq+1)
 		all[s] = &mem
 		from = min(from, mem.seq+1)
 	}
@@ -161,7 +222,7 @@ func (m *memories) recall(ctx context.Context, servers []string) (map[string]*me
 	for s, mem := range all {
 		mem.seq = durable
 		if err := m.save(s, mem); err != nil {
-			return nil, nil, err
+			findings = append(findings, err.Error())
 		}
 	}
 	return all, findings, nil
@@ -232,4 +293,22 @@ func syncDir(dir string) error {
 		err = cerr
 	}
 	return err
+}
+
+// recall gathers what is known of servers, for a new worker.
+func (a *Agent) recall(ctx context.Context, servers []string) (known map[string]*memory, err error) {
+	var findings []string
+	err = a.hold(ctx, func() (err error) { known, findings, err = a.memories.recall(ctx, servers); return err })
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range findings {
+		a.events.Warn().Msg(f)
+	}
+	for server, mem := range known {
+		for group, at := range mem.resume {
+			a.published.note(server, group, at)
+		}
+	}
+	return known, nil
 }

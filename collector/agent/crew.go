@@ -12,7 +12,6 @@ import (
 
 	"kvarts/collector/status"
 	"kvarts/collector/worker"
-	"kvarts/historian/telemetry"
 )
 
 // Process is a running worker, be it a child process or a goroutine.
@@ -20,7 +19,7 @@ type Process interface {
 	In() io.WriteCloser // frames to the worker
 	Out() io.Reader     // frames from it; ends when the worker ends
 	PID() int           // 0 for a goroutine
-	Kill()              // ends it at once
+	Kill()              // ends it at once; from any goroutine, also when it has ended
 	Wait() error        // after Out has ended; once
 }
 
@@ -31,21 +30,33 @@ type Spawner interface {
 
 // crew is one worker with its servers, started again whenever it dies:
 //
-//	start ──▶ recall what is known of its servers ──▶ frames … ──▶ died ──▶ wait ──▶ start
-//	                                                                │ second death within deathWindow, several servers
-//	                                                                └──▶ two crews with half of the servers each
+//	start ──▶ told what is known of its servers ──▶ frames … ──▶ died ──▶ wait ──▶ start
+//	                                                              │ second death within deathWindow, several servers
+//	                                                              └──▶ two crews with half of the servers each
 //
-// So a server whose messages end the process is alone after a few deaths, and stops nobody else.
+// The halves inherit the death, so the next one splits again: a server whose messages end the process is alone after
+// 1 + log2(servers) deaths, and stops nobody else from then on.
 type crew struct {
-	a *Agent
+	a      *Agent
+	cancel context.CancelFunc // ends run
 
 	mu      sync.Mutex
-	servers []string // sorted; replaced, never changed in place
-	proc    Process
-	out     *worker.Writer
+	servers []string // sorted; replaced, never changed in place; changes only under Agent.mu
+	mate    *mate    // nil while there is no worker
 	since   time.Time
 	starts  int
+	deaths  []time.Time // within deathWindow
 	lastErr string
+}
+
+// mate is a living worker.
+type mate struct {
+	proc Process
+	out  *worker.Writer
+
+	mu      sync.Mutex // one briefing at a time
+	version uint64     // of what it was told; 0: nothing yet
+	told    []string   // its servers
 }
 
 const (
@@ -55,11 +66,12 @@ const (
 	killAfter    = 15 * time.Second // for a worker that was asked to stop
 )
 
+// errSpawn: there was no worker that could have died.
+var errSpawn = errors.New("start worker")
+
 // run keeps the crew's worker alive until ctx is done. It returns an error only when the buffer fails.
 func (c *crew) run(ctx context.Context) error {
-	var deaths []time.Time
-	wait := firstRestart
-	for {
+	for wait := firstRestart; ; wait = min(2*wait, lastRestart) {
 		err := c.once(ctx)
 		switch {
 		case isFatal(err):
@@ -67,11 +79,9 @@ func (c *crew) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		}
-		now := time.Now()
-		deaths = slices.DeleteFunc(append(deaths, now), func(t time.Time) bool { return now.Sub(t) > deathWindow })
-		c.died(err)
-		if len(deaths) >= 2 && len(c.names()) > 1 {
-			c.split()
+		deaths := c.died(err)
+		if len(deaths) >= 2 && len(c.names()) > 1 && !errors.Is(err, errSpawn) {
+			c.a.split(c, deaths[len(deaths)-1:])
 			return nil
 		}
 		if len(deaths) == 1 {
@@ -82,98 +92,135 @@ func (c *crew) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		wait = min(2*wait, lastRestart)
 	}
 }
 
-// died logs the end of a worker and keeps it for the page.
-func (c *crew) died(err error) {
+// died logs the end of a worker, keeps it for the page, and returns the deaths within deathWindow.
+func (c *crew) died(err error) []time.Time {
 	c.mu.Lock()
-	c.proc, c.out = nil, nil
-	c.lastErr = fmt.Sprint(err)
+	now := time.Now()
+	c.deaths = slices.DeleteFunc(slices.Clone(c.deaths), func(t time.Time) bool { return now.Sub(t) > deathWindow })
+	if !errors.Is(err, errSpawn) {
+		c.deaths = append(c.deaths, now)
+	}
+	c.mate, c.lastErr = nil, fmt.Sprint(err)
+	deaths, names := c.deaths, c.servers
 	c.mu.Unlock()
-	c.a.events.Error().Err(err).Strs("servers", c.names()).Msg("worker died")
-	c.a.disconnected(c.names(), "the worker process died; it is started again")
-}
-
-// split hands the servers to two new crews.
-func (c *crew) split() {
-	all := c.names()
-	half := len(all) / 2
-	c.a.events.Warn().Strs("first", all[:half]).Strs("second", all[half:]).Msg("worker died again: its servers are split to find the one that ends it")
-	c.a.replace(c, all[:half], all[half:])
+	c.a.events.Error().Err(err).Strs("servers", names).Msg("worker died")
+	c.a.disconnected(names, "the worker process died; it is started again")
+	return deaths
 }
 
 // once runs one worker from start to end.
 func (c *crew) once(ctx context.Context) error {
-	servers := c.names()
-	known, err := c.a.recall(ctx, servers)
-	if err != nil {
-		return fatal(err)
-	}
 	proc, err := c.a.opts.Spawn.Spawn(ctx)
 	if err != nil {
-		return fmt.Errorf("start worker: %w", err)
+		return fmt.Errorf("%w: %w", errSpawn, err)
 	}
-	out := worker.NewWriter(proc.In())
-	in := &intake{a: c.a, out: out, wake: make(chan struct{}, 1)}
-	stopped := make(chan struct{})
+	m := &mate{proc: proc, out: worker.NewWriter(proc.In())}
+	c.began(m)
+	// The frames of a worker that is asked to stop are still taken: its end ends the reading, or its time is up.
+	taking, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	ended := make(chan struct{})
 	var helpers sync.WaitGroup
-	helpers.Go(func() { c.stopper(ctx, proc, out, stopped) })
-	defer helpers.Wait()
-	defer close(stopped)
-
-	// A worker's pipe may be full of its frames while it is briefed: both directions at once.
-	helpers.Go(func() {
-		if err := c.brief(out, servers, known); err == nil {
-			c.began(proc, out)
+	helpers.Go(func() { stopper(ctx, m, ended, abort) })
+	var briefing error
+	helpers.Go(func() { // a worker's pipe may be full of its frames while it is briefed: both directions at once
+		if briefing = c.brief(taking, m); briefing != nil {
+			proc.Kill()
 		}
 	})
-	// The frames of a worker that is asked to stop are still taken: its end ends the reading.
-	err = in.run(context.WithoutCancel(ctx), worker.NewReader(proc.Out()))
+	in := &intake{a: c.a, out: m.out, abort: proc.Kill, wake: make(chan struct{}, 1)}
+	err = in.run(taking, worker.NewReader(proc.Out()))
 	_ = proc.In().Close() // a worker that still lives ends by it
 	if !errors.Is(err, io.EOF) {
 		proc.Kill()
 	}
-	if werr := proc.Wait(); werr != nil {
-		return errors.Join(err, werr)
+	late := time.AfterFunc(killAfter, proc.Kill)
+	werr := proc.Wait()
+	late.Stop()
+	close(ended)
+	abort()
+	helpers.Wait()
+	if isFatal(briefing) {
+		return briefing
 	}
-	return err
+	if errors.Is(err, io.EOF) {
+		err = errEnded
+	}
+	return errors.Join(err, werr)
 }
 
-// brief tells a new worker what is known of its servers and what to collect.
-func (c *crew) brief(out *worker.Writer, servers []string, known map[string]*memory) error {
-	setup := c.a.setup(servers)
-	setup.Resume = map[string]map[string]telemetry.Instant{}
-	for s, mem := range known {
-		if err := out.Write(worker.KindTracks, func(b []byte) ([]byte, error) { return mem.tracks.AppendBinary(b), nil }); err != nil {
-			return err
-		}
-		setup.Resume[s] = mem.resume
-	}
-	return out.JSON(worker.KindSetup, setup)
-}
+// errEnded: a worker closed its side of the pipe; how it ended says Wait.
+var errEnded = errors.New("the worker ended by itself")
 
-func (c *crew) began(proc Process, out *worker.Writer) {
+func (c *crew) began(m *mate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.proc, c.out, c.since = proc, out, time.Now()
+	c.mate, c.since = m, time.Now()
 	c.starts++
 }
 
-// stopper asks the worker to stop when ctx is done, and ends it when it does not.
-func (c *crew) stopper(ctx context.Context, proc Process, out *worker.Writer, stopped <-chan struct{}) {
+// tell brings the living worker, if there is one, up to the present configuration.
+func (c *crew) tell(ctx context.Context) error {
+	c.mu.Lock()
+	m := c.mate
+	c.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	return c.brief(ctx, m)
+}
+
+// brief tells a worker what is known of the servers that are new to it and what to collect, until that is the present
+// configuration. An error that is not fatal is of the pipe.
+func (c *crew) brief(ctx context.Context, m *mate) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for {
+		setup, version := c.a.setup(c)
+		if version == m.version {
+			return nil
+		}
+		added := slices.DeleteFunc(slices.Clone(setup.Servers), func(s string) bool { return slices.Contains(m.told, s) })
+		known, err := c.a.recall(ctx, added)
+		if err != nil {
+			if ctx.Err() == nil {
+				err = fatal(err)
+			}
+			return err
+		}
+		for _, mem := range known {
+			if err := m.out.Write(worker.KindTracks, func(b []byte) ([]byte, error) { return mem.tracks.AppendBinary(b), nil }); err != nil {
+				return err
+			}
+		}
+		setup.Resume = worker.Known{}
+		for _, s := range setup.Servers { // also of those that it has: a session may have to be made anew
+			setup.Resume[s] = c.a.published.of(s)
+		}
+		if err := m.out.JSON(worker.KindSetup, setup); err != nil {
+			return err
+		}
+		m.version, m.told = version, setup.Servers
+	}
+}
+
+// stopper asks the worker to stop when ctx is done, and ends it and the taking of its frames when it does not.
+func stopper(ctx context.Context, m *mate, ended <-chan struct{}, abort func()) {
 	select {
-	case <-stopped:
+	case <-ended:
 		return
 	case <-ctx.Done():
 	}
-	_ = out.Write(worker.KindStop, func(b []byte) ([]byte, error) { return b, nil }) // a dead worker needs no asking
-	select {
-	case <-stopped:
-	case <-time.After(killAfter):
-		proc.Kill()
-	}
+	late := time.AfterFunc(killAfter, func() {
+		abort()
+		m.proc.Kill()
+	})
+	defer late.Stop()
+	_ = m.out.Write(worker.KindStop, func(b []byte) ([]byte, error) { return b, nil }) // a dead worker needs no asking
+	<-ended
 }
 
 func (c *crew) names() []string {
@@ -182,30 +229,26 @@ func (c *crew) names() []string {
 	return c.servers
 }
 
-// resetup gives the crew other servers and sends the current configuration to the living worker; one that is being
-// started gets it anyway.
-func (c *crew) resetup(ctx context.Context, servers []string) error {
+// assign gives the crew other servers. Agent.mu is held; tell tells the worker.
+func (c *crew) assign(servers []string) {
 	c.mu.Lock()
-	added := slices.DeleteFunc(slices.Clone(servers), func(s string) bool { return slices.Contains(c.servers, s) })
+	defer c.mu.Unlock()
 	c.servers = servers
-	out := c.out
-	c.mu.Unlock()
-	if out == nil {
-		return nil
-	}
-	known, err := c.a.recall(ctx, added)
-	if err != nil {
-		return err
-	}
-	return c.brief(out, servers, known)
+}
+
+// steady says that the worker has not died lately.
+func (c *crew) steady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !slices.ContainsFunc(c.deaths, func(t time.Time) bool { return time.Since(t) <= deathWindow })
 }
 
 func (c *crew) state() status.Worker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := status.Worker{Servers: slices.Clone(c.servers), Since: c.since, Starts: c.starts, LastError: c.lastErr}
-	if c.proc != nil {
-		s.PID, s.Running = c.proc.PID(), true
+	if c.mate != nil {
+		s.PID, s.Running = c.mate.proc.PID(), true
 	}
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"kvarts/collector/config"
 	"kvarts/collector/forward"
 	"kvarts/historian/influx"
-	"kvarts/historian/telemetry"
 )
 
 // destination is one store and what delivers to it.
@@ -68,11 +67,4 @@ func (a *Agent) deliveryEvent(e forward.Event) {
 		ev = ev.Str("remedy", e.Remedy)
 	}
 	ev.Str("answer", e.Message).Msg("delivery " + string(e.Kind))
-}
-
-// quarantineLost ledgers what the quarantine's own limit gave up.
-func (a *Agent) quarantineLost(g telemetry.Gap) {
-	if err := a.ledger.gap(g); err != nil {
-		a.events.Error().Err(err).Msg("loss in quarantine could not be ledgered")
-	}
 }

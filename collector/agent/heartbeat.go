@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"kvarts/collector/buffer"
 	"kvarts/collector/config"
 	"kvarts/collector/uasession"
 	"kvarts/historian/telemetry"
@@ -39,7 +41,11 @@ func (a *Agent) heartbeat(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("heartbeat: %w", err)
 		}
-		if err := a.ledger.append(lines, n, at, at); err != nil {
+		a.ledger.retry()
+		switch _, err := a.ledger.append(lines, n, at, at); {
+		case errors.Is(err, buffer.ErrFailed):
+			return fatal(fmt.Errorf("heartbeat: %w", err))
+		case err != nil:
 			// A full buffer or disk: the page shows it, and the next beat tries again.
 			a.events.Debug().Err(err).Msg("heartbeat not stored")
 		}
@@ -106,7 +112,7 @@ func aliveLines(at telemetry.Instant, states []uasession.ServerState, cfg *confi
 	for i := range cfg.Servers {
 		srv := &cfg.Servers[i]
 		for _, g := range srv.Groups {
-			lives := livesSince(states, srv.Name, g.Name, at.Add(-heartbeatEvery))
+			lives := lives(states, srv.Name, g.Name, at)
 			for _, node := range g.Nodes {
 				tags := map[string]string{}
 				var key strings.Builder
@@ -141,15 +147,21 @@ func aliveLines(at telemetry.Instant, states []uasession.ServerState, cfg *confi
 	return lines, n, nil
 }
 
-// livesSince says that the group's subscription was heard of since then.
-func livesSince(states []uasession.ServerState, server, group string, since telemetry.Instant) bool {
+// statesLate is how much older than its signs of life a state is when it gets here.
+const statesLate = 2 * time.Second
+
+// lives says that the group's subscription exists and was heard of in the interval that ends at. One that the server
+// shows alive less often (a publishing interval or a revised keep-alive of more than the interval) lives as long as it is
+// not overdue: that is also when its session gives it up.
+func lives(states []uasession.ServerState, server, group string, at telemetry.Instant) bool {
 	for i := range states {
 		if states[i].Server != server || !states[i].Connected {
 			continue
 		}
 		for _, g := range states[i].Groups {
 			if g.Name == group {
-				return g.LastSeen >= since
+				window := max(heartbeatEvery, max(g.KeepAlive, g.Publishing)+statesLate)
+				return g.ID != 0 && g.LastSeen >= at.Add(-window)
 			}
 		}
 	}

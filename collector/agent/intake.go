@@ -7,20 +7,23 @@ import (
 	"io"
 	"maps"
 	"sync"
-	"time"
 
 	"kvarts/collector/buffer"
-	"kvarts/collector/forward/quarantine"
 	"kvarts/collector/uasession"
 	"kvarts/collector/worker"
 	"kvarts/historian/telemetry"
 )
 
-// intake takes the frames of one worker to disk, in their order, and acknowledges blocks when they are durable.
+// intake takes the frames of one worker to disk, in their order, and acknowledges blocks when they are durable, and with
+// them everything that came before them.
 type intake struct {
-	a    *Agent
-	out  *worker.Writer // to the worker
-	last uint64         // sequence number of the newest record that the buffer took from this worker
+	a     *Agent
+	out   *worker.Writer // to the worker
+	abort func()         // ends the worker, and so the reading, when the acknowledging has failed
+
+	// Of the goroutine that reads.
+	last    uint64 // number of the newest record that the buffer took from this worker
+	refused bool   // the buffer refused something since the last block: its report is to be made durable too
 
 	mu      sync.Mutex
 	pending []pendingAck
@@ -30,29 +33,34 @@ type intake struct {
 type pendingAck struct {
 	id     uint64
 	seq    uint64
+	sync   bool           // also what the buffer refused
 	tracks *worker.Tracks // instead of a block: a checkpoint to save when seq is durable
 	resume map[string]telemetry.Instant
 }
 
-// spaceRetry is how long a full disk is left alone: meanwhile the worker waits, and the servers queue.
-const spaceRetry = time.Second
-
-// run reads frames until the worker's side ends: io.EOF when it ended in good order, io.ErrUnexpectedEOF when it died
-// within a frame, whose remains are dropped: nobody was told that they are safe.
+// run reads frames until the worker's side ends: io.EOF when it ended between frames, io.ErrUnexpectedEOF when it died
+// within one, whose remains are dropped: nobody was told that they are safe. When ctx ends, what waits for the disk ends.
 func (in *intake) run(ctx context.Context, r *worker.Reader) error {
-	ctx, cancel := context.WithCancel(ctx)
+	acking, cancel := context.WithCancel(ctx)
+	defer cancel()
 	acks := make(chan error, 1)
-	go func() { acks <- in.acknowledge(ctx) }()
-	err := in.read(ctx, r)
-	if errors.Is(err, io.EOF) {
-		// What was sent before a clean end is still made durable and checkpointed.
-		if serr := in.settle(ctx); serr != nil {
-			err = serr
+	go func() {
+		err := in.acknowledge(acking)
+		if acking.Err() == nil {
+			in.abort()
 		}
-	}
+		acks <- err
+	}()
+	err := in.read(ctx, r)
 	cancel()
-	if aerr := <-acks; aerr != nil && !errors.Is(aerr, context.Canceled) {
-		return errors.Join(err, aerr)
+	if aerr := <-acks; isFatal(aerr) {
+		return aerr
+	}
+	if errors.Is(err, io.EOF) {
+		// What was sent before the end is still made durable and checkpointed.
+		if serr := in.settle(ctx); serr != nil {
+			return serr
+		}
 	}
 	return err
 }
@@ -82,13 +90,24 @@ func (in *intake) take(ctx context.Context, f worker.Frame) error {
 		if err != nil {
 			return err
 		}
-		return fatal(in.a.ledger.gap(g))
+		return in.gap(ctx, g)
 	case worker.KindReject:
 		list, err := worker.Decode[[]worker.Reject](f)
 		if err != nil {
 			return err
 		}
-		return fatal(in.a.quarantineValues(list))
+		return in.took(ctx)(in.a.quarantineValues(ctx, list))
+	case worker.KindKnown:
+		known, err := worker.Decode[worker.Known](f)
+		if err != nil {
+			return err
+		}
+		for server, groups := range known {
+			for group, at := range groups {
+				in.a.published.note(server, group, at)
+			}
+		}
+		return nil
 	case worker.KindTracks:
 		t, err := worker.ParseTracks(f.Body)
 		if err != nil {
@@ -110,39 +129,44 @@ func (in *intake) take(ctx context.Context, f worker.Frame) error {
 
 func (in *intake) block(ctx context.Context, b *worker.Block) error {
 	if len(b.Payload) > 0 { // a message without values, or with rejected ones only, has no lines
-		seq, err := in.append(ctx, &b.Record)
-		switch {
-		case errors.Is(err, buffer.ErrFull): // the buffer's policy: it reports the loss itself
-		case errors.Is(err, buffer.ErrTooLarge):
-			if err := in.a.ledger.gap(telemetry.Gap{Server: b.Server, Group: b.Group, From: b.First, To: b.Last, Cause: telemetry.CauseBufferLimit,
-				Count: int64(b.Samples), Detail: err.Error()}); err != nil {
-				return fatal(err)
-			}
-		case err != nil:
-			return fatal(err)
-		default:
-			in.last = seq
+		var seq uint64
+		err := in.a.hold(ctx, func() (err error) { seq, err = in.a.log.Append(&b.Record); return err })
+		if errors.Is(err, buffer.ErrTooLarge) {
+			err = in.gap(ctx, telemetry.Gap{Server: b.Server, Group: b.Group, From: b.First, To: b.Last, Cause: telemetry.CauseBufferLimit,
+				Count: int64(b.Samples), Detail: err.Error()})
+		} else {
+			err = in.took(ctx)(seq, err)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	in.a.published.note(b.Server, b.Group, b.Published)
-	in.a.count(b.Samples)
-	in.push(pendingAck{id: b.ID, seq: in.last})
+	in.a.samples.Add(uint64(b.Samples))
+	in.push(pendingAck{id: b.ID, seq: in.last, sync: in.refused})
+	in.refused = false
 	return nil
 }
 
-// append stores r; while the disk is full it waits, which holds the worker back and lets the servers queue.
-func (in *intake) append(ctx context.Context, r *buffer.Record) (uint64, error) {
-	for {
-		seq, err := in.a.log.Append(r)
-		in.a.setDiskFull(errors.Is(err, buffer.ErrNoSpace))
-		if !errors.Is(err, buffer.ErrNoSpace) {
-			return seq, err
+func (in *intake) gap(ctx context.Context, g telemetry.Gap) error {
+	return in.took(ctx)(in.a.putGap(ctx, g))
+}
+
+// took returns what takes down the outcome of putting something into the buffer: what was refused by its policy is
+// accounted for by the buffer, any other error ends the agent.
+func (in *intake) took(ctx context.Context) func(seq uint64, err error) error {
+	return func(seq uint64, err error) error {
+		switch {
+		case err == nil:
+			in.last = max(in.last, seq)
+		case errors.Is(err, buffer.ErrFull):
+			in.refused = true
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			return fatal(err)
 		}
-		select {
-		case <-time.After(spaceRetry):
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
+		return nil
 	}
 }
 
@@ -187,32 +211,42 @@ func (in *intake) confirm(ctx context.Context, list []pendingAck) error {
 		}
 	}
 	for _, p := range list {
-		if p.seq > in.a.log.Durable() {
+		if p.sync || p.seq > in.a.log.Durable() {
 			ack() // before waiting, tell what is known
-			if err := in.a.log.WaitDurable(ctx, p.seq); err != nil {
+			if err := in.durable(ctx, p); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
 				return fatal(err)
 			}
 		}
 		if p.tracks == nil {
 			id = p.id
-		} else if err := in.checkpoint(p); err != nil {
-			return err
+			continue
 		}
+		// Without a new checkpoint the buffer keeps what has come since the old one: it is a matter of space.
+		server := p.tracks.Server
+		in.a.troubles.set("checkpoint of "+server, in.a.memories.save(server, &memory{tracks: *p.tracks, resume: p.resume, seq: p.seq}))
 	}
 	ack()
 	return nil
 }
 
-func (in *intake) checkpoint(p pendingAck) error {
-	return fatal(in.a.memories.save(p.tracks.Server, &memory{tracks: *p.tracks, resume: p.resume, seq: p.seq}))
+func (in *intake) durable(ctx context.Context, p pendingAck) error {
+	if p.sync {
+		return in.a.hold(ctx, func() error { return in.a.log.Sync(ctx) })
+	}
+	return in.a.log.WaitDurable(ctx, p.seq)
 }
 
-// settle makes durable and checkpoints what is left after the worker's clean end.
+// settle makes durable and checkpoints what is left after the worker's end.
 func (in *intake) settle(ctx context.Context) error {
-	if err := in.a.log.Sync(ctx); err != nil {
-		return fatal(err)
+	list := in.pop()
+	if len(list) == 0 {
+		return nil
 	}
-	return in.confirm(ctx, in.pop())
+	list[len(list)-1].sync = true // now, without the window of the group commit
+	return in.confirm(ctx, list)
 }
 
 // published knows per server and group up to which publish time everything was handed to the buffer.
@@ -226,6 +260,9 @@ func (p *published) note(server, group string, at telemetry.Instant) {
 	defer p.mu.Unlock()
 	groups := p.at[server]
 	if groups == nil {
+		if p.at == nil {
+			p.at = map[string]map[string]telemetry.Instant{}
+		}
 		groups = map[string]telemetry.Instant{}
 		p.at[server] = groups
 	}
@@ -236,18 +273,4 @@ func (p *published) of(server string) map[string]telemetry.Instant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.at[server])
-}
-
-// quarantineValues puts values that could not be encoded aside; they are durable when it returns.
-func (a *Agent) quarantineValues(list []worker.Reject) error {
-	entries := make([]quarantine.Entry, len(list))
-	for i, r := range list {
-		entries[i] = quarantine.Entry{At: a.now(), Reason: quarantine.Unencoded, Server: r.Server, Group: r.Group, Message: r.Reason,
-			Tag: r.Series + " " + r.Field, Value: r.Value, Samples: 1, First: r.Source, Last: r.Source}
-		entries[i].Identify()
-	}
-	if _, err := a.quarantine.Add(entries...); err != nil {
-		return fmt.Errorf("quarantine %d values of %s: %w", len(list), list[0].Server, err)
-	}
-	return nil
 }

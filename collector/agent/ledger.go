@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,16 +14,17 @@ import (
 	"kvarts/historian/telemetry"
 )
 
-// ledger writes what is not a sample of a machine into the buffer: gaps, heartbeats, proof of life. It keeps the gaps
-// of the last day for the page.
+// ledger writes what is not a sample of a machine into the buffer: gaps, heartbeats, proof of life. It keeps the newest
+// gaps for the page.
 type ledger struct {
 	log *buffer.Log
 	now func() telemetry.Instant
 
-	mu     sync.Mutex
-	zw     *gzip.Writer
-	recent []telemetry.Gap // oldest first, by From
-	count  uint64
+	mu      sync.Mutex
+	zw      *gzip.Writer
+	recent  []telemetry.Gap // in the order in which they were first written
+	count   uint64
+	waiting []telemetry.Gap // for room on the disk
 }
 
 const (
@@ -30,15 +32,29 @@ const (
 	recentWindow = 24 * time.Hour // as the page says
 )
 
-// gap puts g on record. It is on disk when what the buffer has taken now is durable.
-func (l *ledger) gap(g telemetry.Gap) error {
+// gap puts g on record; it is on disk when the record whose number it returns is durable. A gap that cannot be encoded is
+// widened to its server.
+func (l *ledger) gap(g telemetry.Gap) (seq uint64, err error) {
 	line, err := g.AppendLine(nil)
 	if err != nil {
-		return err
+		g.Detail = fmt.Sprintf("%s (of %q %q: %v)", g.Detail, g.Series, g.Signal, err)
+		g.Group, g.Series, g.Signal = "", "", ""
+		if line, err = g.AppendLine(nil); err != nil {
+			return 0, err
+		}
 	}
-	if err := l.append(line, 1, g.From, g.To); err != nil {
-		return fmt.Errorf("ledger %s of %s: %w", g.Cause, g.Server, err)
+	seq, err = l.append(line, 1, g.From, g.To)
+	if err == nil || errors.Is(err, buffer.ErrFull) {
+		l.note(g)
 	}
+	if err != nil {
+		return 0, fmt.Errorf("ledger %s of %s: %w", g.Cause, g.Server, err)
+	}
+	return seq, nil
+}
+
+// note keeps g for the page, in the place of an earlier version of itself.
+func (l *ledger) note(g telemetry.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
@@ -47,13 +63,32 @@ func (l *ledger) gap(g telemetry.Gap) error {
 	}
 	if i := slices.IndexFunc(l.recent, same); i >= 0 {
 		l.recent[i] = g
-		return nil
+		return
 	}
 	l.recent = append(l.recent, g)
 	if len(l.recent) > recentGaps {
 		l.recent = slices.Delete(l.recent, 0, len(l.recent)-recentGaps)
 	}
-	return nil
+}
+
+// later keeps g until retry can write it.
+func (l *ledger) later(g telemetry.Gap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, g)
+}
+
+// retry writes what waits.
+func (l *ledger) retry() {
+	l.mu.Lock()
+	list := l.waiting
+	l.waiting = nil
+	l.mu.Unlock()
+	for _, g := range list {
+		if _, err := l.gap(g); noSpace(err) {
+			l.later(g)
+		}
+	}
 }
 
 // gaps returns those of the last day, newest first, and how many were recorded since the process began.
@@ -71,14 +106,13 @@ func (l *ledger) gaps() ([]telemetry.Gap, uint64) {
 }
 
 // append stores lines as one Meta record.
-func (l *ledger) append(lines []byte, n uint32, first, last telemetry.Instant) error {
+func (l *ledger) append(lines []byte, n uint32, first, last telemetry.Instant) (seq uint64, err error) {
 	payload, err := l.compress(lines)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	now := l.now()
-	_, err = l.log.Append(&buffer.Record{Kind: buffer.Meta, Class: buffer.Keep, Lines: n, First: first, Last: last, Published: now, Received: now, Payload: payload})
-	return err
+	return l.log.Append(&buffer.Record{Kind: buffer.Meta, Class: buffer.Keep, Lines: n, First: first, Last: last, Published: now, Received: now, Payload: payload})
 }
 
 func (l *ledger) compress(lines []byte) ([]byte, error) {

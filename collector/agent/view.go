@@ -10,10 +10,11 @@ import (
 func (a *Agent) View() status.View {
 	states, cfg := a.serverStates()
 	v := status.View{Collector: cfg.Collector, Version: a.opts.Version, Started: a.started, Now: a.now().Time(), Samples: a.samples.Load(),
-		Buffer: status.Buffer{Stat: a.log.Stat(), Dir: cfg.Buffer.Dir, DiskFull: a.diskFull.Load()}, CertificateUntil: a.certificateUntil()}
+		Buffer: status.Buffer{Stat: a.log.Stat(), Dir: cfg.Buffer.Dir, DiskFull: a.holding.Load() > 0}, CertificateUntil: a.certificateUntil()}
 	for _, w := range cfg.Warnings {
 		v.Warnings = append(v.Warnings, w.Error())
 	}
+	v.Troubles = a.troubles.list()
 	for i, s := range states {
 		v.Servers = append(v.Servers, status.Server{ServerState: s, Endpoint: cfg.Servers[i].Endpoint})
 	}

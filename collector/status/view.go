@@ -19,8 +19,9 @@ type View struct {
 	Started   time.Time `json:"started"`
 	Now       time.Time `json:"now"`
 
-	Samples  uint64   `json:"samples"` // taken to disk since the start
-	Warnings []string `json:"warnings,omitempty"`
+	Samples  uint64   `json:"samples"`            // taken to disk since the start
+	Warnings []string `json:"warnings,omitempty"` // of the configuration
+	Troubles []string `json:"troubles,omitempty"` // what does not work in the collector itself and does not stop it
 
 	Servers      []Server        `json:"servers"`
 	Workers      []Worker        `json:"workers"`

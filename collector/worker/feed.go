@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -16,8 +17,12 @@ import (
 	"kvarts/historian/telemetry"
 )
 
-// flushBytes of lines make a block: some 2,500 samples, about 30 KB compressed. Larger ones would not compress better.
-const flushBytes = 256 << 10
+const (
+	// flushBytes of lines make a block: some 2,500 samples, about 30 KB compressed. Larger ones would not compress better.
+	flushBytes = 256 << 10
+	// cutBytes of lines make a block also in the middle of a message, so that no message is too large for a frame.
+	cutBytes = 4 * flushBytes
+)
 
 // feed takes what one session delivers: it numbers samples, encodes them and packs them into blocks, one open block
 // per group. It implements uasession.Sink.
@@ -25,17 +30,26 @@ type feed struct {
 	w       *worker
 	name    string        // of the server
 	server  config.Server // touched only by the worker's control goroutine
+	secret  string        // the password that the session uses; likewise
 	session *uasession.Session
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the session's Run has returned
 
+	// mu is held while frames are written, so for as long as the parent does not read: only what may block takes it.
 	mu     sync.Mutex
 	tracks *Tracks
 	tags   map[*telemetry.Field]cachedTag // of tracks; a Field belongs to one tag, so this saves building its key
 	groups map[string]*block
 	class  map[string]buffer.Class // by group
 	zw     *gzip.Writer
-	dirty  bool // tracks changed since they were sent
+	dirty  bool   // tracks changed since they were sent
+	quiet  int    // how often tracks were not sent since, because nothing changed
+	values uint64 // samples that came from the server, to compare with the session's own count
+
+	gaps atomic.Uint64 // sent for the session, to compare with its own count
+
+	typeMu sync.Mutex
+	types  map[string]telemetry.Type // pinned, by TagKey: those of tracks when the feed began, and since
 }
 
 type cachedTag struct {
@@ -60,7 +74,12 @@ func newFeed(w *worker, srv config.Server, tracks *Tracks) (*feed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
-	f := &feed{w: w, name: srv.Name, tracks: tracks, tags: map[*telemetry.Field]cachedTag{}, groups: map[string]*block{}, zw: zw}
+	f := &feed{w: w, name: srv.Name, tracks: tracks, tags: map[*telemetry.Field]cachedTag{}, groups: map[string]*block{}, zw: zw, types: map[string]telemetry.Type{}}
+	for key, tag := range tracks.Tags {
+		if tag.Type != telemetry.NoType {
+			f.types[key] = tag.Type
+		}
+	}
 	f.adopt(srv)
 	return f, nil
 }
@@ -91,12 +110,12 @@ func (f *feed) apply(ctx context.Context, srv config.Server) error {
 	return nil
 }
 
-// close ends the session and sends what it delivered.
+// close ends the session and sends what it delivered, tracks included.
 func (f *feed) close() {
 	f.cancel()
 	<-f.ended
 	// An error here is one of the pipe: the parent is gone and the process ends.
-	_ = f.flushOld(0)
+	_ = f.sendTracks(true)
 }
 
 func (f *feed) takeTracks() *Tracks {
@@ -108,36 +127,86 @@ func (f *feed) takeTracks() *Tracks {
 // pin fixes the type of a tag whose configuration names none: the one it had before a restart, else the one that
 // another unit gave the same signal, else the one seen.
 func (f *feed) pin(series *telemetry.Series, name string, seen telemetry.Type) (*telemetry.Field, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	tag := f.tracks.Tag(TagKey(string(series.Key()), name))
-	signal := series.Measurement + " " + name
+	key, signal := TagKey(string(series.Key()), name), signalOf(series, name)
+	f.typeMu.Lock()
+	typ, had := f.types[key]
+	f.typeMu.Unlock()
 	f.w.mu.Lock()
-	typ, ok := f.w.pins[signal]
+	pinned, ok := f.w.pins[signal]
 	switch {
-	case tag.Type != telemetry.NoType:
-		typ = tag.Type
-	case !ok:
+	case had:
+	case ok:
+		typ = pinned
+	default:
 		typ = seen
 	}
 	if !ok {
 		f.w.pins[signal] = typ
 	}
 	f.w.mu.Unlock()
-	tag.Type = typ
+	f.typeMu.Lock()
+	f.types[key] = typ
+	f.typeMu.Unlock()
 	return telemetry.NewField(name, typ)
 }
 
-// State keeps the newest state for the next frame.
+// signalOf names what must have one type wherever it occurs.
+func signalOf(series *telemetry.Series, field string) string { return series.Measurement + " " + field }
+
+// State keeps the newest state for the next frame, and what it says about groups in which nothing happens.
 func (f *feed) State(s uasession.ServerState) {
+	known := f.knownTo(&s)
 	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
 	f.w.states[s.Server] = s
 	f.w.changed = true
-	f.w.mu.Unlock()
+	for group, at := range known {
+		groups := f.w.known[f.name]
+		if groups == nil {
+			groups = map[string]telemetry.Instant{}
+			f.w.known[f.name] = groups
+		}
+		groups[group] = at
+	}
+}
+
+const (
+	// knownSlack is how much earlier than the last sign of life of a group its values are taken for complete: a message
+	// that is missing is asked for again meanwhile.
+	knownSlack = 15 * time.Second
+	// knownOffset is the largest difference of clocks at which the server's publish times are its own.
+	knownOffset = 24 * time.Hour
+)
+
+// knownTo says, in the server's clock, up to when all values of each group are with the parent although no message said
+// so: a machine that is silent for days must not seem to have lost them when the collector is started again. It knows
+// nothing while anything is under way, or when a frame is being written.
+func (f *feed) knownTo(s *uasession.ServerState) map[string]telemetry.Instant {
+	if !s.Connected || s.ClockRTT == 0 || s.ClockOffset.Abs() > knownOffset || !f.mu.TryLock() {
+		return nil
+	}
+	defer f.mu.Unlock()
+	if f.values != s.Counters.Values || f.gaps.Load() != s.Counters.Gaps {
+		return nil
+	}
+	known := map[string]telemetry.Instant{}
+	for _, g := range s.Groups {
+		if b := f.groups[g.Name]; g.ID == 0 || g.LastSeen == 0 || b != nil && len(b.done) > 0 {
+			continue
+		}
+		known[g.Name] = min(s.LastPublish, g.LastSeen.Add(s.ClockOffset)).Add(-g.Publishing - s.ClockRTT - knownSlack)
+	}
+	return known
 }
 
 // Gap sends g ahead of all blocks that are not yet sent.
-func (f *feed) Gap(_ context.Context, g telemetry.Gap) error { return f.w.out.JSON(KindGap, g) }
+func (f *feed) Gap(_ context.Context, g telemetry.Gap) error {
+	if err := f.w.out.JSON(KindGap, g); err != nil {
+		return err
+	}
+	f.gaps.Add(1)
+	return nil
+}
 
 // Deliver packs m. It blocks while too much is unconfirmed by the parent.
 func (f *feed) Deliver(ctx context.Context, m *uasession.Message, done func()) error {
@@ -154,21 +223,29 @@ func (f *feed) Deliver(ctx context.Context, m *uasession.Message, done func()) e
 		b = &block{}
 		f.groups[m.Group] = b
 	}
-	if len(b.done) == 0 {
-		b.since = time.Now()
-	}
-	b.done = append(b.done, done)
-	b.published, b.received = max(b.published, m.Published), m.Received
 	var back stepBack
 	for i := range m.Samples {
 		if err := f.add(b, m, &m.Samples[i], &back); err != nil {
 			return err
 		}
+		if len(b.lines) >= cutBytes { // what comes before m is complete; m is when its last block is
+			if err := f.flush(m.Group, b); err != nil {
+				return err
+			}
+		}
+	}
+	if len(b.done) == 0 {
+		b.since = time.Now()
+	}
+	b.done, b.received = append(b.done, done), m.Received
+	if m.Seq != 0 { // else the session made it, and its time says nothing about the server
+		b.published = max(b.published, m.Published)
+		f.values += uint64(len(m.Samples))
 	}
 	if back.n > 0 {
 		g := telemetry.Gap{Server: f.name, Group: m.Group, From: back.from, To: back.to, Cause: telemetry.CauseClockJump, Count: 0,
 			Detail: fmt.Sprintf("the clock of %d tags went back; values at times that were used before are kept beside the first ones", back.n)}
-		if err := f.Gap(ctx, g); err != nil {
+		if err := f.w.out.JSON(KindGap, g); err != nil {
 			return err
 		}
 	}
@@ -188,8 +265,10 @@ func (f *feed) add(b *block, m *uasession.Message, s *telemetry.Sample, back *st
 	c, ok := f.tags[s.Field]
 	if !ok || c.series != s.Series {
 		c = cachedTag{s.Series, f.tracks.Tag(TagKey(string(s.Series.Key()), s.Field.Name))}
-		c.tag.Type = s.Field.Type
 		f.tags[s.Field] = c
+	}
+	if s.Value.Type() != telemetry.NoType { // a status alone may come before the type is known
+		c.tag.Type = s.Field.Type
 	}
 	before := c.tag.SteppedBack()
 	withStatus, err := c.tag.Next(s)
@@ -250,20 +329,38 @@ func (f *feed) flushOldLocked(age time.Duration) error {
 func (f *feed) flush(group string, b *block) error {
 	rec := buffer.Record{Class: f.class[group], Server: f.name, Group: group, Samples: b.n, Lines: b.n, First: b.first, Last: b.last,
 		Published: b.published, Received: b.received}
-	if b.n > 0 {
-		var z bytes.Buffer
-		f.zw.Reset(&z)
-		if _, err := f.zw.Write(b.lines); err != nil {
+	lines, done := b.lines, b.done
+	*b = block{lines: lines[:0], published: b.published, received: b.received}
+	if rec.Samples > 0 {
+		var err error
+		if rec.Payload, err = f.compress(lines); err != nil {
 			return fmt.Errorf("compress block of %s: %w", group, err)
 		}
-		if err := f.zw.Close(); err != nil {
-			return fmt.Errorf("compress block of %s: %w", group, err)
-		}
-		rec.Payload = z.Bytes()
 	}
-	err := f.w.send(rec, b.done)
-	*b = block{lines: b.lines[:0], published: b.published}
-	return err
+	if cap(b.lines) > 2*cutBytes {
+		b.lines = nil // of a message with giant texts: not kept
+	}
+	if len(rec.Payload) > buffer.MaxPayloadBytes { // one giant text: the buffer would not take it
+		g := telemetry.Gap{Server: f.name, Group: group, From: rec.First, To: rec.Last, Cause: telemetry.CauseBufferLimit, Count: int64(rec.Samples),
+			Detail: fmt.Sprintf("a block of %d bytes is larger than the buffer takes (%d)", len(rec.Payload), buffer.MaxPayloadBytes)}
+		if err := f.w.out.JSON(KindGap, g); err != nil {
+			return err
+		}
+		rec.Samples, rec.Lines, rec.Payload = 0, 0, nil
+	}
+	return f.w.send(rec, done)
+}
+
+func (f *feed) compress(lines []byte) ([]byte, error) {
+	var z bytes.Buffer
+	f.zw.Reset(&z)
+	if _, err := f.zw.Write(lines); err != nil {
+		return nil, err
+	}
+	if err := f.zw.Close(); err != nil {
+		return nil, err
+	}
+	return z.Bytes(), nil
 }
 
 // send gives rec an id and writes it. Ids reach the parent in order: adding and writing are one step.
@@ -274,16 +371,23 @@ func (w *worker) send(rec buffer.Record, done []func()) error {
 	return w.out.Write(KindBlock, func(b []byte) ([]byte, error) { return appendBlock(b, &blk) })
 }
 
-// sendTracks sends the open blocks, then the tracks that go with everything sent so far.
-func (f *feed) sendTracks() error {
+// quietTracks is how often in a row tracks that did not change are not sent. They are sent now and then all the same:
+// the buffer keeps everything since the newest checkpoint of each server, also what all stores have.
+const quietTracks = 10
+
+// sendTracks sends the open blocks, then the tracks that go with everything sent so far. Unless asked for (now), those
+// that did not change are rarely sent.
+func (f *feed) sendTracks(now bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.flushOldLocked(0); err != nil {
 		return err
 	}
-	if !f.dirty {
-		return nil
+	if !f.dirty && !now {
+		if f.quiet++; f.quiet < quietTracks {
+			return nil
+		}
 	}
-	f.dirty = false
+	f.dirty, f.quiet = false, 0
 	return f.w.out.Write(KindTracks, func(b []byte) ([]byte, error) { return f.tracks.AppendBinary(b), nil })
 }

@@ -22,13 +22,17 @@ func sameSession(a, b *config.Server) bool {
 	return reflect.DeepEqual(x, y) && lifetimes(a) == lifetimes(b)
 }
 
+// shownAlive is the longest keep-alive that a server is asked for, whatever the configuration allows: half of the
+// interval of the measurement `alive`, so that a healthy machine in which nothing changes shows life in each of them.
+const shownAlive = 5 * time.Second
+
 // lifetimes are what a session asks of all its subscriptions: the shortest keep-alive and the longest lifetime that any
 // group wants.
 func lifetimes(srv *config.Server) [2]time.Duration {
-	var keepAlive, lifetime time.Duration
+	keepAlive, lifetime := shownAlive, time.Duration(0)
 	for _, g := range srv.Groups {
-		if keepAlive == 0 || g.KeepAlive < keepAlive {
-			keepAlive = g.KeepAlive
+		if g.KeepAlive > 0 {
+			keepAlive = min(keepAlive, g.KeepAlive)
 		}
 		lifetime = max(lifetime, g.Lifetime)
 	}
@@ -36,11 +40,7 @@ func lifetimes(srv *config.Server) [2]time.Duration {
 }
 
 // sessionConfig translates srv for uasession.
-func sessionConfig(srv *config.Server, certs uasession.Certificates, resume map[string]telemetry.Instant) (uasession.ServerConfig, error) {
-	password, err := srv.Auth.Secret()
-	if err != nil {
-		return uasession.ServerConfig{}, fmt.Errorf("server %s: %w", srv.Name, err)
-	}
+func sessionConfig(srv *config.Server, password string, certs uasession.Certificates, resume map[string]telemetry.Instant) (uasession.ServerConfig, error) {
 	groups, err := sessionGroups(srv)
 	if err != nil {
 		return uasession.ServerConfig{}, err
@@ -148,17 +148,50 @@ var deadbands = map[config.DeadbandKind]uasession.DeadbandKind{
 	config.DeadbandNone: uasession.NoDeadband, config.DeadbandAbsolute: uasession.AbsoluteDeadband, config.DeadbandPercent: uasession.PercentDeadband,
 }
 
-// pinTypes takes over the types that the configuration names, so that a unit without one gets the same.
-func (w *worker) pinTypes(cfg *config.Config) {
+// pinConfigured takes over the types that the configuration names, so that a unit without one gets the same.
+func (w *worker) pinConfigured(cfg *config.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, srv := range cfg.Servers {
 		for _, g := range srv.Groups {
-			for _, n := range g.Nodes {
-				if typ, ok := telemetry.ParseType(string(n.Type)); ok {
-					w.pins[n.Measurement+" "+n.Field] = typ
+			for i := range g.Nodes {
+				n := &g.Nodes[i]
+				typ, ok := telemetry.ParseType(string(n.Type))
+				if !ok {
+					continue
+				}
+				for _, field := range fieldsOf(n) {
+					w.pins[n.Measurement+" "+field] = typ
 				}
 			}
 		}
 	}
+}
+
+// pinRestored takes over the types that tags had before a restart.
+func (w *worker) pinRestored(groups []uasession.Group, tracks *Tracks) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range groups {
+		for i := range g.Tags {
+			for _, o := range g.Tags[i].Outputs {
+				tag := tracks.Tags[TagKey(string(o.Series.Key()), o.Name)]
+				signal := signalOf(o.Series, o.Name)
+				if _, ok := w.pins[signal]; !ok && tag != nil && tag.Type != telemetry.NoType {
+					w.pins[signal] = tag.Type
+				}
+			}
+		}
+	}
+}
+
+// fieldsOf are the fields that a node writes.
+func fieldsOf(n *config.Node) []string {
+	switch {
+	case len(n.Elements) > 0:
+		return slices.Collect(maps.Values(n.Elements))
+	case len(n.Members) > 0:
+		return slices.Collect(maps.Values(n.Members))
+	}
+	return []string{n.Field}
 }

@@ -75,7 +75,19 @@ func (u *unacked) room(ctx context.Context, limit int) error {
 
 // wait waits until everything is confirmed, at most for grace.
 func (u *unacked) wait(grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	_ = u.room(ctx, 1) // out of time: the server sends it again to the next worker
+	late := time.NewTimer(grace)
+	defer late.Stop()
+	for {
+		u.mu.Lock()
+		empty, moved := len(u.queue) == 0, u.moved
+		u.mu.Unlock()
+		if empty {
+			return
+		}
+		select {
+		case <-moved:
+		case <-late.C: // the server sends it again to the next worker
+			return
+		}
+	}
 }

@@ -19,7 +19,7 @@ import (
 //
 // Parent to worker: Tracks*, Setup, then Ack and Setup (reload) as they come, at last Stop. The end of the stream
 // without it means that the parent is gone.
-// Worker to parent: Block, Gap, Reject, Tracks and State as they come. Their order is kept, so a frame may rely on
+// Worker to parent: Block, Gap, Reject, Tracks, Known and State as they come. Their order is kept, so a frame may rely on
 // all that was sent before it: a gap that stands before a block is on disk when the block is acknowledged.
 type Kind uint8
 
@@ -33,6 +33,7 @@ const (
 	KindReject Kind = 'R' // []Reject, JSON
 	KindTracks Kind = 'T' // Tracks: numbering of one server's tags, after all its blocks so far
 	KindState  Kind = 'S' // []uasession.ServerState, JSON
+	KindKnown  Kind = 'K' // Known, JSON: after all blocks that it speaks of
 )
 
 // maxFrame bounds a frame's body. The largest are blocks: a flush of flushBytes of lines, and the tracks of a server
@@ -191,6 +192,9 @@ func ParseBlock(body []byte) (Block, error) {
 	b.Kind, b.Payload = buffer.Data, rest
 	return b, nil
 }
+
+// Known holds per server and group up to when (server's clock) nothing is missing, for groups in which nothing happens.
+type Known map[string]map[string]telemetry.Instant
 
 // Reject is a value that cannot be stored: it goes to quarantine with the reason.
 type Reject struct {

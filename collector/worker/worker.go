@@ -33,6 +33,7 @@ type Setup struct {
 	File    string   // name of the configuration file, for messages
 	Text    []byte   // the file as the parent accepted it
 	Servers []string // names of the servers that this worker has
+	PKI     string   // folder of certificates and trust: the one that the parent began with, whatever Text says
 	// Resume holds per server and group up to when (publish time) everything is on disk.
 	Resume map[string]map[string]telemetry.Instant
 }
@@ -48,26 +49,33 @@ const (
 	flushEvery  = 200 * time.Millisecond // how long lines wait for company: it delays the server's acknowledgement, not more
 	stateEvery  = time.Second
 	tracksEvery = 30 * time.Second // bounds what the parent re-reads of the buffer at a restart
-	stopGrace   = 10 * time.Second // for the sessions to deliver and be acknowledged at a clean stop
-	maxUnacked  = 64 << 20         // bytes of blocks that the parent has not confirmed: beyond, sessions wait
+	knownEvery  = 5 * time.Second
+	retryEvery  = 5 * time.Second // for a server whose password cannot be read
+	stopGrace   = 5 * time.Second // for the parent to confirm the last blocks at a clean stop
+	maxUnacked  = 64 << 20        // bytes of blocks that the parent has not confirmed: beyond, sessions wait
+	// maxCommands is how many commands wait while sessions are being closed, which needs the acks that come behind them.
+	maxCommands = 64
 )
 
 // errParentGone ends a worker whose parent closed the pipe without a word: it was killed.
 var errParentGone = errors.New("the parent process is gone")
 
-// Run collects until the parent sends Stop or goes away. It returns nil after a Stop.
+// Run collects until the parent sends Stop or goes away. It returns nil after a Stop. All its goroutines have ended
+// then but the one that reads In, which ends when In does.
 func Run(ctx context.Context, o Options) error {
-	w := &worker{o: o, out: NewWriter(o.Out), feeds: map[string]*feed{}, restored: map[string]*Tracks{}, states: map[string]uasession.ServerState{}, pins: map[string]telemetry.Type{}}
+	w := &worker{o: o, out: NewWriter(o.Out), feeds: map[string]*feed{}, restored: map[string]*Tracks{}, states: map[string]uasession.ServerState{},
+		known: Known{}, pins: map[string]telemetry.Type{}}
 	w.unacked.init()
 	group, ctx := errgroup.WithContext(ctx)
 	w.sessions, w.sessionsCtx = errgroup.WithContext(ctx)
-	commands := make(chan command)
+	commands := make(chan command, maxCommands)
 	// read ends with the pipe: it is the one goroutine that Run does not join when something else fails first, as
 	// nothing can interrupt a Read of a pipe that the parent holds open. The process exits then.
 	go w.read(ctx, commands)
 	group.Go(func() error { return w.control(ctx, commands) })
 	group.Go(func() error { return w.tick(ctx) })
 	err := group.Wait()
+	_ = w.sessions.Wait() // they end with ctx; why they did is in err already
 	if errors.Is(err, errStopped) {
 		return nil
 	}
@@ -85,11 +93,14 @@ type worker struct {
 	unacked     unacked
 	sending     sync.Mutex // blocks go out in the order of their ids
 
+	setup *Setup // in force; touched only by the control goroutine
+
 	mu       sync.Mutex
 	feeds    map[string]*feed   // by server
 	restored map[string]*Tracks // received from the parent, not yet taken by a feed
 	states   map[string]uasession.ServerState
 	changed  bool                      // states differ from what was sent
+	known    Known                     // not yet sent
 	pins     map[string]telemetry.Type // by measurement and signal
 }
 
@@ -153,12 +164,19 @@ func (w *worker) take(f Frame) (command, error) {
 }
 
 func (w *worker) control(ctx context.Context, commands <-chan command) error {
+	retry := time.NewTicker(retryEvery)
+	defer retry.Stop()
 	for {
+		reload := false
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-w.sessionsCtx.Done():
 			return w.sessions.Wait()
+		case <-retry.C:
+			if w.setup == nil || !w.incomplete() {
+				continue
+			}
 		case c := <-commands:
 			switch {
 			case errors.Is(c.err, errStopped):
@@ -166,56 +184,110 @@ func (w *worker) control(ctx context.Context, commands <-chan command) error {
 			case c.err != nil:
 				return c.err
 			}
-			if err := w.setup(ctx, c.setup); err != nil {
-				return err
-			}
+			w.setup, reload = c.setup, true
+		}
+		if err := w.apply(ctx, w.setup, reload); err != nil {
+			return err
 		}
 	}
 }
 
-// setup makes the running sessions those of s; it leaves alone what has not changed.
-func (w *worker) setup(ctx context.Context, s *Setup) error {
+// incomplete says that a server of the setup could not be started.
+func (w *worker) incomplete() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.setup.Servers, func(s string) bool { return w.feeds[s] == nil })
+}
+
+// apply makes the running sessions those of s; it leaves alone what has not changed. Without reload it only starts what
+// could not be started before.
+func (w *worker) apply(ctx context.Context, s *Setup, reload bool) error {
 	cfg, err := config.Parse(s.File, s.Text)
 	if err != nil {
 		return fmt.Errorf("worker: configuration that the parent accepted: %w", err)
 	}
-	certs, err := pki.Open(cfg.PKI.Dir)
+	certs, err := pki.Open(s.PKI)
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	servers := map[string]config.Server{}
-	for _, srv := range cfg.Servers {
-		if slices.Contains(s.Servers, srv.Name) {
-			servers[srv.Name] = srv
+	servers := map[string]*config.Server{}
+	secrets := map[string]string{}
+	for i := range cfg.Servers {
+		srv := &cfg.Servers[i]
+		if !slices.Contains(s.Servers, srv.Name) {
+			continue
 		}
-	}
-	for _, f := range w.running() {
-		if srv, ok := servers[f.name]; !ok || !sameSession(&f.server, &srv) {
-			f.close()
-			w.mu.Lock()
-			delete(w.feeds, f.name)
-			delete(w.states, f.name)
-			w.restored[f.name] = f.takeTracks()
-			w.mu.Unlock()
+		if secrets[srv.Name], err = srv.Auth.Secret(); err != nil {
+			w.blocked(srv.Name, err) // it stops only itself
+			continue
 		}
+		servers[srv.Name] = srv
 	}
-	w.pinTypes(cfg)
+	if reload {
+		w.closeFeeds(s, servers, secrets)
+		w.pinConfigured(cfg)
+	}
+	begin := map[string]*feed{}
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		srv := servers[name]
 		w.mu.Lock()
 		f := w.feeds[name]
 		w.mu.Unlock()
-		if f != nil {
-			if err := f.apply(ctx, srv); err != nil {
-				return err
-			}
-			continue
+		switch {
+		case f == nil:
+			begin[name], err = w.prepare(servers[name])
+		case reload:
+			err = f.apply(ctx, *servers[name])
 		}
-		if err := w.start(srv, certs, s.Resume[name]); err != nil {
+		if err != nil {
+			return err
+		}
+	}
+	for name, f := range begin { // all types are pinned by now
+		f.secret = secrets[name]
+		if err := w.start(f, certs, s.Resume[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// blocked shows why a server is not being collected from.
+func (w *worker) blocked(server string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.feeds[server] != nil {
+		return // it lives on with what it knows
+	}
+	old := w.states[server]
+	if old.LastError != err.Error() {
+		w.o.Log.Error().Err(err).Str("server", server).Msg("not collected")
+		old.Since = time.Now()
+	}
+	w.states[server] = uasession.ServerState{Server: server, State: uasession.StateWaiting, Since: old.Since, Text: "its configuration cannot be used",
+		LastError: err.Error(), LastErrorTime: time.Now()}
+	w.changed = true
+}
+
+// closeFeeds ends the sessions that are not wanted any more or not in this way. What it knows of the tags of the latter
+// stays for the session that takes the place.
+func (w *worker) closeFeeds(s *Setup, servers map[string]*config.Server, secrets map[string]string) {
+	for _, f := range w.running() {
+		srv, secret := servers[f.name], secrets[f.name]
+		wanted := slices.Contains(s.Servers, f.name)
+		if wanted && (srv == nil || sameSession(&f.server, srv) && f.secret == secret) {
+			continue
+		}
+		f.close()
+		w.mu.Lock()
+		delete(w.feeds, f.name)
+		delete(w.known, f.name)
+		if wanted {
+			w.restored[f.name] = f.takeTracks()
+		} else {
+			delete(w.states, f.name)
+		}
+		w.mu.Unlock()
+	}
 }
 
 func (w *worker) running() []*feed {
@@ -224,7 +296,8 @@ func (w *worker) running() []*feed {
 	return slices.Collect(maps.Values(w.feeds))
 }
 
-func (w *worker) start(srv config.Server, certs *pki.Store, resume map[string]telemetry.Instant) error {
+// prepare makes the feed of a server, with its tracks, and takes over their types.
+func (w *worker) prepare(srv *config.Server) (*feed, error) {
 	w.mu.Lock()
 	tracks := w.restored[srv.Name]
 	delete(w.restored, srv.Name)
@@ -232,25 +305,30 @@ func (w *worker) start(srv config.Server, certs *pki.Store, resume map[string]te
 	if tracks == nil {
 		tracks = &Tracks{Server: srv.Name}
 	}
-	f, err := newFeed(w, srv, tracks)
+	groups, err := sessionGroups(srv)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cfg, err := sessionConfig(&srv, certs.Peer(srv.ServerCertificate), resume)
+	w.pinRestored(groups, tracks)
+	return newFeed(w, *srv, tracks)
+}
+
+func (w *worker) start(f *feed, certs *pki.Store, resume map[string]telemetry.Instant) error {
+	cfg, err := sessionConfig(&f.server, f.secret, certs.Peer(f.server.ServerCertificate), resume)
 	if err != nil {
 		return err
 	}
 	cfg.Pin = f.pin
-	f.session = uasession.New(cfg, f, w.o.Log.With().Str("server", srv.Name).Logger())
+	f.session = uasession.New(cfg, f, w.o.Log.With().Str("server", f.name).Logger())
 	ctx, cancel := context.WithCancel(w.sessionsCtx)
 	f.cancel, f.ended = cancel, make(chan struct{})
 	w.mu.Lock()
-	w.feeds[srv.Name] = f
+	w.feeds[f.name] = f
 	w.mu.Unlock()
 	w.sessions.Go(func() error {
 		defer close(f.ended)
 		if err := f.session.Run(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("collect from %s: %w", srv.Name, err)
+			return fmt.Errorf("collect from %s: %w", f.name, err)
 		}
 		return nil
 	})
@@ -259,10 +337,11 @@ func (w *worker) start(srv config.Server, certs *pki.Store, resume map[string]te
 
 // tick flushes, and sends states and tracks, each at its interval.
 func (w *worker) tick(ctx context.Context) error {
-	flush, state, tracks := time.NewTicker(flushEvery), time.NewTicker(stateEvery), time.NewTicker(tracksEvery)
+	flush, state, tracks, known := time.NewTicker(flushEvery), time.NewTicker(stateEvery), time.NewTicker(tracksEvery), time.NewTicker(knownEvery)
 	defer flush.Stop()
 	defer state.Stop()
 	defer tracks.Stop()
+	defer known.Stop()
 	for {
 		var err error
 		select {
@@ -276,8 +355,10 @@ func (w *worker) tick(ctx context.Context) error {
 			err = w.sendStates()
 		case <-tracks.C:
 			for _, f := range w.running() {
-				err = errors.Join(err, f.sendTracks())
+				err = errors.Join(err, f.sendTracks(false))
 			}
+		case <-known.C:
+			err = w.sendKnown()
 		}
 		if err != nil {
 			return err
@@ -297,6 +378,17 @@ func (w *worker) sendStates() error {
 	return w.out.JSON(KindState, all)
 }
 
+func (w *worker) sendKnown() error {
+	w.mu.Lock()
+	known := w.known
+	w.known = Known{}
+	w.mu.Unlock()
+	if len(known) == 0 {
+		return nil
+	}
+	return w.out.JSON(KindKnown, known)
+}
+
 // stop ends all sessions in good order: what they have is delivered, and acknowledged as far as the grace allows.
 func (w *worker) stop() error {
 	feeds := w.running()
@@ -305,10 +397,6 @@ func (w *worker) stop() error {
 		wg.Go(f.close)
 	}
 	wg.Wait()
-	var err error
-	for _, f := range feeds {
-		err = errors.Join(err, f.sendTracks())
-	}
 	w.unacked.wait(stopGrace)
-	return errors.Join(err, w.sendStates(), errStopped)
+	return errors.Join(w.sendStates(), errStopped)
 }
