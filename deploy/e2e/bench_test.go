@@ -17,8 +17,9 @@ import (
 
 // usage is what a process has taken so far.
 type usage struct {
-	cpu time.Duration
-	rss int64 // bytes, the most so far
+	cpu  time.Duration
+	rss  int64 // bytes in memory now
+	peak int64 // the most so far: reading the configuration takes it
 }
 
 // usageOf reads /proc. The scheduler counts in ticks of 10 ms.
@@ -37,9 +38,11 @@ func usageOf(b testing.TB, pid int) usage {
 		b.Fatal(err)
 	}
 	for _, line := range strings.Split(string(status), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			u.rss = kb << 10
+		for key, field := range map[string]*int64{"VmHWM:": &u.peak, "VmRSS:": &u.rss} {
+			if rest, ok := strings.CutPrefix(line, key); ok {
+				kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+				*field = kb << 10
+			}
 		}
 	}
 	return u
@@ -60,7 +63,7 @@ func collectorUsage(b testing.TB, gw *gateway) (u usage) {
 	}
 	for _, pid := range pids {
 		p := usageOf(b, pid)
-		u.cpu, u.rss = u.cpu+p.cpu, u.rss+p.rss
+		u.cpu, u.rss, u.peak = u.cpu+p.cpu, u.rss+p.rss, u.peak+p.peak
 	}
 	return u
 }
@@ -81,18 +84,51 @@ func folderBytes(b testing.TB, dir string) (n int64) {
 	return n
 }
 
-// report gives the figures of a run of n samples over length.
-func report(b *testing.B, gw *gateway, store *program, before, storeBefore usage, n uint64, stored uint64, length time.Duration) {
-	after, storeAfter := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
-	v, _ := gw.view()
-	million := float64(n) / 1e6
-	b.ReportMetric(float64(n)/length.Seconds(), "samples/s")
-	b.ReportMetric(100*float64(stored)/float64(n), "%stored")
-	b.ReportMetric((after.cpu-before.cpu).Seconds()/million, "collector-cpu-s/M")
-	b.ReportMetric((storeAfter.cpu-storeBefore.cpu).Seconds()/million, "store-cpu-s/M")
-	b.ReportMetric(float64(after.rss)/(1<<20), "collector-MB")
-	b.ReportMetric(float64(v.Destinations[0].Totals.Bytes)/float64(v.Destinations[0].Totals.Lines), "wire-B/sample")
-	b.ReportMetric(0, "ns/op")
+// meter takes the usage of a run from start until everything is delivered; what it costs to settle the books is not in it.
+type meter struct {
+	b                *testing.B
+	gw               *gateway
+	store            *program
+	collector, after usage
+	history, later   usage
+	started          time.Time
+	length           time.Duration
+}
+
+func startMeter(b *testing.B, gw *gateway, store *program) *meter {
+	return &meter{b: b, gw: gw, store: store, collector: collectorUsage(b, gw), history: usageOf(b, store.cmd.Process.Pid), started: time.Now()}
+}
+
+// rest is called when the machine has stopped.
+func (m *meter) rest() {
+	m.length = time.Since(m.started)
+	quiet := 0
+	eventually(m.b, 60*time.Second, func() string {
+		if v, ok := m.gw.view(); ok && v.Destinations[0].Records == 0 {
+			quiet++
+		} else {
+			quiet = 0
+		}
+		if quiet < 20 { // a second without anything waiting
+			return "values are still on their way"
+		}
+		return ""
+	})
+	m.after, m.later = collectorUsage(m.b, m.gw), usageOf(m.b, m.store.cmd.Process.Pid)
+}
+
+func (m *meter) report(generated, stored uint64) {
+	v, _ := m.gw.view()
+	million := float64(generated) / 1e6
+	m.b.ReportMetric(float64(generated)/m.length.Seconds(), "samples/s")
+	m.b.ReportMetric(100*float64(stored)/float64(generated), "%stored")
+	m.b.ReportMetric((m.after.cpu-m.collector.cpu).Seconds()/million, "collector-cpu-s/M")
+	m.b.ReportMetric((m.later.cpu-m.history.cpu).Seconds()/million, "store-cpu-s/M")
+	m.b.ReportMetric(float64(m.after.rss)/(1<<20), "collector-MB")
+	m.b.ReportMetric(float64(m.after.peak)/(1<<20), "collector-peak-MB")
+	m.b.ReportMetric(float64(m.later.rss)/(1<<20), "store-MB")
+	m.b.ReportMetric(float64(v.Destinations[0].Totals.Bytes)/float64(v.Destinations[0].Totals.Lines), "wire-B/sample")
+	m.b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkPathNodeOPCUA: 10,000 doubles that change every 500 ms, from node-opcua over disk into the embedded store.
@@ -109,14 +145,13 @@ func BenchmarkPathNodeOPCUA(b *testing.B) {
 	gw.start()
 	gw.awaitRunning(items)
 	for b.Loop() {
-		before, storeBefore := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
-		started := time.Now()
+		m := startMeter(b, gw, store)
 		peer.StartLoad()
 		time.Sleep(20 * time.Second)
 		peer.StopLoad()
-		length := time.Since(started)
+		m.rest()
 		a := gw.mustBalance(client(b, influx.Options{URL: url}), n.made)
-		report(b, gw, store, before, storeBefore, a.Generated, a.Stored, length)
+		m.report(a.Generated, a.Stored)
 	}
 }
 
@@ -128,14 +163,13 @@ func BenchmarkPathGoServer(b *testing.B) {
 	gw.start()
 	gw.awaitRunning(len(machine.vars))
 	for b.Loop() {
-		before, storeBefore := collectorUsage(b, gw), usageOf(b, store.cmd.Process.Pid)
-		started := time.Now()
+		m := startMeter(b, gw, store)
 		machine.work(100 * time.Millisecond)
 		time.Sleep(10 * time.Second)
 		machine.rest()
-		length := time.Since(started)
+		m.rest()
 		a := gw.mustBalance(client(b, influx.Options{URL: url}), machine.made)
-		report(b, gw, store, before, storeBefore, a.Generated, a.Stored, length)
+		m.report(a.Generated, a.Stored)
 	}
 }
 
