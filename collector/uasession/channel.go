@@ -258,7 +258,7 @@ func (c *channel) close() {
 
 // farewell closes the channel in the orderly way.
 func (c *channel) farewell(timeout time.Duration) {
-	c.tcp.SetDeadline(time.Now().Add(timeout))
+	_ = c.tcp.SetDeadline(time.Now().Add(timeout)) // fails only when it is closed already
 	c.closed.Do(func() {
 		close(c.closing)
 		c.sc.Close()

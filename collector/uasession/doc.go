@@ -12,7 +12,7 @@
 //	publish.go sequence.go notify.go the way of a message
 //	recover.go ledger.go    what is missing: asked for again, or ledgered
 //	requests.go             the one door to the machine, and the list of what may pass it
-//	walk.go probe.go        browse and probe for the command line
+//	visit.go walk.go probe.go browse and probe for the command line
 //
 // Assumptions. A server that lists a message in AvailableSequenceNumbers gives it again on Republish, or says that it
 // does not have it. Sequence numbers of one subscription are given out without a hole. Publish times run with the

@@ -39,8 +39,9 @@ func modeName(m ua.MessageSecurityMode) string {
 		return string(ModeSign)
 	case ua.MessageSecurityModeSignAndEncrypt:
 		return string(ModeSignAndEncrypt)
+	default:
+		return fmt.Sprintf("mode %d", m)
 	}
-	return fmt.Sprintf("mode %d", m)
 }
 
 // thumbprint is the SHA-1 of the leaf of a certificate, as every OPC UA tool shows it.

@@ -208,6 +208,8 @@ func (s *Session) filterOf(it *item) *ua.ExtensionObject {
 		f.DeadbandType = uint32(ua.DeadbandTypeAbsolute)
 	case PercentDeadband:
 		f.DeadbandType = uint32(ua.DeadbandTypePercent)
+	default:
+		f.DeadbandType = uint32(ua.DeadbandTypeNone)
 	}
 	return ua.NewExtensionObject(f)
 }

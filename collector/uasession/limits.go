@@ -47,7 +47,7 @@ func readLimits(ctx context.Context, c *channel, timing Timing, first opLimits) 
 		if codeOf(err) == 0 {
 			return limits, said, err
 		}
-		return limits, said, nil
+		return limits, said, nil //nolint:nilerr // a server that does not tell its limits is served without them
 	}
 	for i, p := range []*int{&limits.read, &limits.browse, &limits.translate, &limits.monitor} {
 		if n, ok := uintOf(values[i]); ok && n > 0 {

@@ -145,6 +145,7 @@ func (s *Session) arrived(g *group, n notification) {
 	case inOrder:
 		s.deliver(g, n)
 		s.drain(g)
+	case ahead:
 	case early:
 		s.deliver(g, n)
 	case duplicate:

@@ -168,5 +168,5 @@ func (s *Session) groupFailed(g *group, err error) error {
 	}
 	s.board.failed(err)
 	s.board.find("", err.Error())
-	return nil
+	return nil //nolint:nilerr // it is noted, and the group is tried again
 }

@@ -138,6 +138,7 @@ func (s *Session) walkItems() snapshot {
 			case itemLive:
 				snap.ok++
 				d.item(it)
+			case itemNew: // on its way to the server
 			case itemBad:
 				snap.bad++
 				if len(snap.badItems) < s.cfg.Limits.BadItems {

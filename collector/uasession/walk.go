@@ -3,7 +3,6 @@ package uasession
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/gopcua/opcua/id"
 	"github.com/gopcua/opcua/ua"
@@ -78,44 +77,6 @@ func Browse(ctx context.Context, cfg ServerConfig, opts BrowseOptions, each func
 		}
 	}
 	return nil
-}
-
-// visitor is a short-lived session of the command line.
-type visitor struct {
-	cfg        ServerConfig
-	ch         *channel
-	ses        *session
-	namespaces []string
-	limits     opLimits
-	said       []uint32 // the server's own limits, in the order of limitNodes; 0: not said
-}
-
-func visit(ctx context.Context, cfg ServerConfig) (*visitor, error) {
-	cfg = cfg.withDefaults()
-	c, ses, _, err := establish(ctx, &cfg, nil, false)
-	if err != nil {
-		return nil, err
-	}
-	v := &visitor{cfg: cfg, ch: c, ses: ses}
-	if v.namespaces, err = readNamespaces(ctx, c, cfg.Timing); err == nil {
-		v.limits, v.said, err = readLimits(ctx, c, cfg.Timing, firstLimits(cfg.Limits.Batch, c.maxRequest))
-	}
-	if err != nil {
-		v.leave(ctx)
-		return nil, err
-	}
-	return v, nil
-}
-
-// leave ends the session, also when ctx is done: the server has few of them.
-func (v *visitor) leave(ctx context.Context) {
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.Timing.Request)
-	defer cancel()
-	if !v.ch.isGone() {
-		closeSession(end, v.ch, v.cfg.Timing)
-		v.ch.farewell(time.Second)
-	}
-	v.ch.close()
 }
 
 // found is a node on the way.
@@ -252,8 +213,9 @@ func className(c ua.NodeClass) string {
 		return "Method"
 	case ua.NodeClassView:
 		return "View"
+	default:
+		return "other"
 	}
-	return "other"
 }
 
 func text(t *ua.LocalizedText) string {
@@ -398,16 +360,4 @@ func (w *walk) units(ctx context.Context, vars []*found) error {
 		}
 	}
 	return nil
-}
-
-// readAll reads any number of attributes. One that cannot be read is nil.
-func (v *visitor) readAll(ctx context.Context, ids []*ua.ReadValueID) ([]*ua.DataValue, error) {
-	all := make([]*ua.DataValue, len(ids))
-	split := splitter{limit: &v.limits.read}
-	err := split.run(len(ids), func(lo, hi int) error {
-		values, err := readAttributes(ctx, v.ch, v.cfg.Timing, ids[lo:hi])
-		copy(all[lo:hi], values)
-		return err
-	}, func(int, int, error) {})
-	return all, err
 }

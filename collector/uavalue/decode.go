@@ -148,8 +148,9 @@ func naturalType(r *raw, o *Output) telemetry.Type {
 		return telemetry.Float
 	case rawString, rawBytes:
 		return telemetry.String
+	default:
+		return telemetry.NoType
 	}
-	return telemetry.NoType
 }
 
 // coerceFloat scales f and brings it to want.
@@ -177,8 +178,9 @@ func coerceFloat(f float64, o *Output, want telemetry.Type) (telemetry.Value, co
 			return telemetry.Value{}, outOfRange("%v does not fit an integer of 64 bits", f)
 		}
 		return telemetry.IntValue(int64(f)), coercion{}
+	default:
+		return telemetry.Value{}, mismatch("the value is a number, the field is %s", want)
 	}
-	return telemetry.Value{}, mismatch("the value is a number, the field is %s", want)
 }
 
 // coerceString keeps a string that every store keeps. Invalid UTF-8 is replaced, each run of bad bytes by one U+FFFD:

@@ -17,8 +17,9 @@ func TypeOf(dataType *ua.NodeID) (t telemetry.Type, known bool) {
 	case ua.NodeIDTypeTwoByte, ua.NodeIDTypeFourByte, ua.NodeIDTypeNumeric:
 		t, known = standardTypes[dataType.IntID()]
 		return t, known
+	default:
+		return telemetry.NoType, false
 	}
-	return telemetry.NoType, false
 }
 
 // standardTypes are the data types of namespace 0 that a variable may have (Part 6 §5.1.2, Part 5 §12.2).
