@@ -536,3 +536,33 @@ func TestUndecodableMessageIsGivenUp(t *testing.T) {
 		t.Errorf("%d connects, want 1", c.Connects)
 	}
 }
+
+// A gap is a span of the server's publish times; the samples that it stands for carry the machine's time. However far
+// the two clocks are apart, what is lost lies within the gap.
+func TestGapsCoverWhateverTheServersClockSays(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			p := newPlant(t, 2, uaserver.Options{})
+			p.srv.SetClockSkew(skew)
+			r := newRecorder(t)
+			g := p.group("g", 0, 2)
+			s := start(t, ServerConfig{Endpoint: p.srv.Endpoint(), Groups: []Group{g}}, r)
+			stop := p.run(5 * time.Millisecond)
+			eventually(t, "values flow", func() bool { return r.count() >= 60 })
+			p.srv.DropSubscriptions()
+			eventually(t, "it is made again", func() bool { return r.snapshot().Counters.Recreated == 1 })
+			n := r.count()
+			eventually(t, "values flow on", func() bool { return r.count() >= n+60 })
+			stop()
+			p.arrived(r, "v0", "v1")
+			s.stop()
+			p.settled(r, "server", seriesOf(g))
+			if off := r.snapshot().ClockOffset; (off - skew).Abs() > time.Minute {
+				t.Errorf("clock offset %s, want %s", off, skew)
+			}
+			if len(r.gapsOf(telemetry.CauseSession)) != 1 {
+				t.Errorf("gaps %+v", r.gaps)
+			}
+		})
+	}
+}

@@ -49,8 +49,9 @@ func (s *Session) closeGap(g *group, to telemetry.Instant) {
 	o := g.open
 	g.open = nil
 	past := publishingOf(&g.cfg) + g.slowest() + g.lag
-	from := s.stamp(o.from).Add(-past)
-	end := max(s.stamp(to).Add(g.lead), from)
+	// A server whose clock was set back meanwhile publishes before it lost.
+	from := s.stamp(min(o.from, to)).Add(-past)
+	end := s.stamp(max(o.from, to)).Add(g.lead)
 	s.gap(telemetry.Gap{Group: g.cfg.Name, From: from, To: end, Cause: o.cause, Count: -1, Detail: o.detail})
 }
 

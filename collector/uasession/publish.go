@@ -172,7 +172,7 @@ func (s *Session) keepAlive(g *group, n notification) {
 // upTo notes that everything of g up to the publish time at has come, or is known to be lost.
 func (s *Session) upTo(g *group, at telemetry.Instant) {
 	s.closeGap(g, at)
-	g.known = max(g.known, at)
+	g.known = at
 	s.board.lastPublish = max(s.board.lastPublish, at)
 }
 

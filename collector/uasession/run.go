@@ -57,6 +57,10 @@ func (s *Session) settle(l *link, reactivated bool) error {
 	if err != nil {
 		return err
 	}
+	// The server's clock is known before anything is compared with it.
+	if err := s.pulsed(l.measure()); err != nil {
+		return err
+	}
 	if reactivated && !slices.Equal(namespaces, s.namespace) {
 		for _, g := range s.groups {
 			if g.sub != nil {
