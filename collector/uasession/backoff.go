@@ -14,10 +14,9 @@ type backoff struct {
 
 // next is how long to wait now.
 func (b *backoff) next() time.Duration {
-	switch {
-	case b.last == 0:
+	if b.last == 0 {
 		b.last = b.min
-	default:
+	} else {
 		b.last = min(2*b.last, b.max)
 	}
 	return b.last - time.Duration(rand.Int64N(int64(b.last)/4+1))

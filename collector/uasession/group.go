@@ -37,7 +37,6 @@ type openGap struct {
 	from   telemetry.Instant // publish time
 	cause  telemetry.Cause
 	detail string
-	lost   int // messages, when cause is CauseSequence or CauseDecode
 }
 
 // subscription is one of the server's. It belongs to one session.

@@ -2,7 +2,7 @@ package uasession
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -47,7 +47,7 @@ func readLimits(ctx context.Context, c *channel, timing Timing, first opLimits) 
 		if codeOf(err) == 0 {
 			return limits, said, err
 		}
-		return limits, said, nil //nolint:nilerr // a server that does not tell its limits is served without them
+		return limits, said, nil // a server that does not tell its limits is served without them
 	}
 	for i, p := range []*int{&limits.read, &limits.browse, &limits.translate, &limits.monitor} {
 		if n, ok := uintOf(values[i]); ok && n > 0 {
@@ -101,8 +101,8 @@ func uintOf(v *ua.DataValue) (uint32, bool) {
 }
 
 func countError(service string, got, want int) error {
-	return &faultError{service: service, code: ua.StatusBadUnknownResponse, local: false,
-		cause: errors.New("wrong number of results")}
+	return &faultError{service: service, code: ua.StatusBadUnknownResponse,
+		cause: fmt.Errorf("%d results for %d operations", got, want)}
 }
 
 // splitter sends n operations in requests of at most *limit.

@@ -135,7 +135,6 @@ func (l *link) measure() pulse {
 }
 
 var (
-	errSilence  = errors.New("the server has gone silent")
-	errPublish  = errors.New("the server refuses Publish again and again")
-	errNoAnswer = errors.New("the server does not answer")
+	errSilence = errors.New("the server has gone silent")
+	errPublish = errors.New("the server refuses Publish again and again")
 )

@@ -98,9 +98,15 @@ func TestPeerEveryPolicyModeAndUser(t *testing.T) {
 		policy Policy
 		mode   Mode
 	}
-	choices := []choice{{PolicyNone, ModeNone}, {PolicyAuto, ModeAuto}}
-	for _, p := range []Policy{PolicyBasic256Sha256, PolicyAes128Sha256RsaOaep, PolicyAes256Sha256RsaPss} {
-		choices = append(choices, choice{p, ModeSign}, choice{p, ModeSignAndEncrypt})
+	choices := []choice{
+		{PolicyNone, ModeNone},
+		{PolicyAuto, ModeAuto},
+		{PolicyBasic256Sha256, ModeSign},
+		{PolicyBasic256Sha256, ModeSignAndEncrypt},
+		{PolicyAes128Sha256RsaOaep, ModeSign},
+		{PolicyAes128Sha256RsaOaep, ModeSignAndEncrypt},
+		{PolicyAes256Sha256RsaPss, ModeSign},
+		{PolicyAes256Sha256RsaPss, ModeSignAndEncrypt},
 	}
 	for _, c := range choices {
 		for _, user := range []string{"", u.User} {

@@ -93,7 +93,7 @@ func TestPeerTypeMatrix(t *testing.T) {
 		tag := Tag{Name: n.Node, Node: "nsu=" + peers.NSTypes + ";s=" + n.Node}
 		o := Output{Series: series, Name: strings.ReplaceAll(n.Node, ".", "_"), Base64: true}
 		if n.Rank > 0 {
-			index := "[0" + strings.Repeat(",0", int(n.Rank)-1) + "]"
+			index := "[0" + strings.Repeat(",0", n.Rank-1) + "]"
 			p, err := uavalue.ParsePath(index)
 			if err != nil {
 				t.Fatal(err)

@@ -157,10 +157,10 @@ func (p *prober) clock(ctx context.Context) error {
 	return nil
 }
 
-func (p *prober) subscribe(ctx context.Context, interval time.Duration, alive uint32) (*ua.CreateSubscriptionResponse, error) {
+func (p *prober) subscribe(ctx context.Context, interval time.Duration) (*ua.CreateSubscriptionResponse, error) {
 	return call[*ua.CreateSubscriptionResponse](ctx, p.ch, &ua.CreateSubscriptionRequest{
-		RequestedPublishingInterval: float64(interval) / float64(time.Millisecond), RequestedLifetimeCount: 100 * alive,
-		RequestedMaxKeepAliveCount: alive, PublishingEnabled: true,
+		RequestedPublishingInterval: float64(interval) / float64(time.Millisecond), RequestedLifetimeCount: 100 * probeAlive,
+		RequestedMaxKeepAliveCount: probeAlive, PublishingEnabled: true,
 	}, p.cfg.Timing.Request)
 }
 
@@ -171,7 +171,7 @@ func (p *prober) drop(ctx context.Context, sub uint32) error {
 
 // fastest asks for the shortest publishing interval.
 func (p *prober) fastest(ctx context.Context) error {
-	resp, err := p.subscribe(ctx, time.Millisecond, probeAlive)
+	resp, err := p.subscribe(ctx, time.Millisecond)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (p *prober) create(ctx context.Context, sub uint32, items []*ua.MonitoredIt
 
 // messages looks at the first messages of a subscription: numbers, lists, Republish.
 func (p *prober) messages(ctx context.Context) error {
-	sub, err := p.subscribe(ctx, probeInterval, probeAlive)
+	sub, err := p.subscribe(ctx, probeInterval)
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (p *prober) look(msg *ua.NotificationMessage) {
 
 // items finds how many monitored items go into one request, doubling from 100.
 func (p *prober) items(ctx context.Context) error {
-	sub, err := p.subscribe(ctx, time.Second, probeAlive)
+	sub, err := p.subscribe(ctx, time.Second)
 	if err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func (p *prober) items(ctx context.Context) error {
 
 // silence measures how long a subscription without items says nothing.
 func (p *prober) silence(ctx context.Context) error {
-	sub, err := p.subscribe(ctx, probeInterval, probeAlive)
+	sub, err := p.subscribe(ctx, probeInterval)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,8 @@ func (s *Session) republish(l *link, g *group) (more bool, err error) {
 		sub.dead = "the server has forgotten the subscription"
 		return false, nil
 	case isUndecodable(err):
-		return s.undecodable(g, n, err), nil
+		s.undecodable(g, n, err)
+		return true, nil
 	case err != nil && codeOf(err) == 0: // ctx
 		return false, err
 	}
@@ -80,17 +81,16 @@ func (s *Session) republish(l *link, g *group) (more bool, err error) {
 
 // undecodable counts the tries of message n and gives it up in the end: acknowledged, so that the server lets go of
 // it, and ledgered.
-func (s *Session) undecodable(g *group, n uint32, err error) (more bool) {
+func (s *Session) undecodable(g *group, n uint32, err error) {
 	s.board.failed(err)
 	if g.sub.tries++; g.sub.tries < maxDecodeTries {
-		return true
+		return
 	}
 	g.sub.tries = 0
 	g.sub.seq.announce(nextSeq(n))
 	s.board.n.Undecodable++
 	s.giveUp(g, telemetry.CauseDecode, nextSeq(n))
 	s.acks.done(s.loop, g.sub.id, n)()
-	return true
 }
 
 // giveUp gives up the messages before number known, and delivers what is held behind them.
@@ -168,5 +168,5 @@ func (s *Session) groupFailed(g *group, err error) error {
 	}
 	s.board.failed(err)
 	s.board.find("", err.Error())
-	return nil //nolint:nilerr // it is noted, and the group is tried again
+	return nil // it is noted, and the group is tried again
 }

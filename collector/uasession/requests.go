@@ -59,6 +59,9 @@ func (e *faultError) Error() string {
 	case e.local:
 		return fmt.Sprintf("%s: the answer cannot be decoded: %v", e.service, e.cause)
 	}
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %v", e.service, e.cause)
+	}
 	return fmt.Sprintf("%s: server answers %s", e.service, statusText(e.code))
 }
 
@@ -96,7 +99,7 @@ func call[R ua.Response](ctx context.Context, c *channel, req ua.Request, timeou
 		return none, ctx.Err()
 	case errors.As(err, &code):
 		if resp == nil || isBad(code) {
-			return none, &faultError{service: service, code: code, local: resp == nil, cause: err}
+			return none, answered(service, code, resp, err)
 		}
 	case c.isGone() || errors.Is(err, io.EOF) || isNetwork(err):
 		return none, fmt.Errorf("send %s: %w", service, errLost)
@@ -108,6 +111,14 @@ func call[R ua.Response](ctx context.Context, c *channel, req ua.Request, timeou
 		return none, &faultError{service: service, local: true, cause: fmt.Errorf("it is a %T", resp)}
 	}
 	return typed, nil
+}
+
+// answered makes the error of a status: the server's when there is a response, else the library's own.
+func answered(service string, code ua.StatusCode, resp ua.Response, err error) error {
+	if resp != nil {
+		return &faultError{service: service, code: code}
+	}
+	return &faultError{service: service, code: code, local: true, cause: err}
 }
 
 func serviceName(req ua.Request) string {

@@ -126,9 +126,6 @@ func (s *sequencer[T]) missing() bool {
 	return !here
 }
 
-// giveUp skips message next.
-func (s *sequencer[T]) giveUp() { s.advance() }
-
 // known is the first message that need not be asked for: the nearest held one, or the target.
 func (s *sequencer[T]) known() uint32 {
 	first := s.target

@@ -83,8 +83,7 @@ func supertypes(ctx context.Context, c *channel, timing Timing, limit *int, type
 		if len(at) == 0 {
 			break
 		}
-		var from []string
-		var nodes []*ua.NodeID
+		from, nodes := make([]string, 0, len(at)), make([]*ua.NodeID, 0, len(at))
 		for name, n := range at {
 			from, nodes = append(from, name), append(nodes, n)
 		}

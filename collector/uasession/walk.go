@@ -3,6 +3,7 @@ package uasession
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gopcua/opcua/id"
 	"github.com/gopcua/opcua/ua"
@@ -194,7 +195,7 @@ func (w *walk) children(parent found, refs []*ua.ReferenceDescription, depth int
 		if i := int(r.BrowseName.NamespaceIndex); i > 0 && i < len(w.namespaces) {
 			name.URI = w.namespaces[i]
 		}
-		path := append(parent.path[:len(parent.path):len(parent.path)], name)
+		path := slices.Concat(parent.path, []QName{name})
 		out = append(out, found{node: node, path: path, variable: r.NodeClass == ua.NodeClassVariable, out: BrowseNode{
 			Path: path, Node: portableNode(w.namespaces, node), Depth: depth, Class: className(r.NodeClass),
 			Name: text(r.DisplayName), ValueRank: -1,
@@ -234,7 +235,7 @@ func (w *walk) describe(ctx context.Context, nodes []found) error {
 		}
 	}
 	attributes := []ua.AttributeID{ua.AttributeIDDataType, ua.AttributeIDValueRank, ua.AttributeIDUserAccessLevel, ua.AttributeIDDescription}
-	var ids []*ua.ReadValueID
+	ids := make([]*ua.ReadValueID, 0, len(vars)*len(attributes))
 	for _, v := range vars {
 		for _, a := range attributes {
 			ids = append(ids, readID(v.node, a))
@@ -292,7 +293,7 @@ func goodValue(v *ua.DataValue) any {
 // properties finds the EngineeringUnits and EURange properties of variables.
 func (w *walk) properties(ctx context.Context, vars []*found) error {
 	names := []string{"EngineeringUnits", "EURange"}
-	var paths []*ua.BrowsePath
+	paths := make([]*ua.BrowsePath, 0, len(vars)*len(names))
 	for _, v := range vars {
 		for _, name := range names {
 			paths = append(paths, &ua.BrowsePath{StartingNode: v.node, RelativePath: &ua.RelativePath{Elements: []*ua.RelativePathElement{{

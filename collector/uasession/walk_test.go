@@ -32,7 +32,7 @@ func TestBrowse(t *testing.T) {
 	cfg := ServerConfig{Endpoint: p.srv.Endpoint(), Timing: quick()}
 	byPath := make(map[string]BrowseNode)
 	err := Browse(t.Context(), cfg, BrowseOptions{}, func(n BrowseNode) error {
-		var names []string
+		names := make([]string, 0, len(n.Path))
 		for _, q := range n.Path {
 			names = append(names, q.Name)
 		}
