@@ -59,7 +59,9 @@ func collectorUsage(b testing.TB, gw *gateway) (u usage) {
 	pids := []int{gw.cmd.Process.Pid}
 	gw.mu.Unlock()
 	for _, w := range v.Workers {
-		pids = append(pids, w.PID)
+		if w.Running {
+			pids = append(pids, w.PID)
+		}
 	}
 	for _, pid := range pids {
 		p := usageOf(b, pid)

@@ -227,7 +227,9 @@ func (g *gateway) awaitRunning(tags int) {
 		}
 		n := 0
 		for _, s := range v.Servers {
-			n += s.ItemsOK
+			if s.Connected {
+				n += s.ItemsOK
+			}
 		}
 		if n < tags {
 			return fmt.Sprintf("%d of %d tags are collected", n, tags)
