@@ -27,6 +27,7 @@ const (
 	lineOther            // another fault of single lines: limits of series, lengths, time out of range
 	gzipRefused          // the body could not be decompressed
 	tooLarge             // the batch is too large
+	notNow               // the server itself is in the way, for a moment
 	setupWrong           // database, bucket, organization, precision: nothing to do with the lines
 )
 
@@ -44,6 +45,7 @@ var reasons = []struct {
 	{"invalid column type for column", lineConflict},
 	{"beyond retention policy", lineRetention},
 	{"outside retention policy", lineRetention},
+	{"is pending deletion", notNow}, // 1.x, 2.x: the shard is being dropped; the next try meets a new one, or the retention policy
 	{"max-values-per-tag", lineOther},
 	{"max-series-per-database", lineOther},
 	{"max key length", lineOther},
@@ -174,6 +176,8 @@ func classifyRefusal(x exchange, r *Result, m message) {
 		r.Remedy = "raise the body limit of the server, or lower the batch size"
 	case why == gzipRefused || x.answer.status == http.StatusUnsupportedMediaType:
 		classifyGzip(x, r, m)
+	case why == notNow:
+		r.Class = Retry
 	case isLineFault(why):
 		r.Class = Split
 		r.Dropped = believable(m.dropped, x.lines)

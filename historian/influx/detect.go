@@ -152,9 +152,11 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, body io.
 	if setup != nil {
 		setup(req)
 	}
-	if _, err := c.svc.DoHTTPRequestWithResponse(req, nil); err != nil {
+	resp, err := c.svc.DoHTTPRequestWithResponse(req, nil)
+	if err != nil {
 		return nil, c.failure(ctx, op, err)
 	}
+	closeBody(resp) // a has read it
 	c.observe(a.header)
 	m := readMessage(a.status, a.header, a.body)
 	if a.status/100 == 2 && !m.html {
@@ -176,7 +178,7 @@ func (c *Client) failure(ctx context.Context, op string, err error) error {
 }
 
 // refusal is the *Error of an answer that is not the one hoped for.
-func (c *Client) refusal(op string, a *answer, m message) error {
+func (c *Client) refusal(op string, a *answer, m message) *Error {
 	e := &Error{Op: op, Server: c.shown, Status: a.status, Kind: KindRefused}
 	e.Text = clean(c.cred.redact(m.text))
 	switch s := a.status; {

@@ -193,7 +193,7 @@ func TestQueryEnds(t *testing.T) {
 			return enough
 		}
 		return nil
-	}); err != enough || n != 2 {
+	}); !errors.Is(err, enough) || n != 2 {
 		t.Errorf("%d rows, %v", n, err)
 	}
 }

@@ -49,7 +49,7 @@ func (p *prober) checkConflict(ctx context.Context) (Check, error) {
 	return p.partial(ctx, p.c, m, p.table.TypeConflict, []string{
 		fmt.Sprintf("%s,k=good t=2.5 %d", m, p.now+1),
 		fmt.Sprintf("%s,k=bad t=\"text\" %d", m, p.now+2),
-	}, []string{"good"}, "bad")
+	}, []string{"good"})
 }
 
 func (p *prober) checkUnparsable(ctx context.Context) (Check, error) {
@@ -58,7 +58,7 @@ func (p *prober) checkUnparsable(ctx context.Context) (Check, error) {
 		fmt.Sprintf("%s,k=good1 t=1 %d", m, p.now),
 		fmt.Sprintf("%s,k=bad t= %d", m, p.now+1),
 		fmt.Sprintf("%s,k=good2 t=2 %d", m, p.now+2),
-	}, []string{"good1", "good2"}, "bad")
+	}, []string{"good1", "good2"})
 }
 
 func (p *prober) checkTimeRange(ctx context.Context) (Check, error) {
@@ -66,7 +66,7 @@ func (p *prober) checkTimeRange(ctx context.Context) (Check, error) {
 	return p.partial(ctx, p.c, m, p.table.OutOfRange, []string{
 		fmt.Sprintf("%s,k=good t=1 %d", m, p.now),
 		m + ",k=bad t=2 99999999999999999999",
-	}, []string{"good"}, "bad")
+	}, []string{"good"})
 }
 
 func (p *prober) checkRetention(ctx context.Context) (Check, error) {
@@ -75,7 +75,7 @@ func (p *prober) checkRetention(ctx context.Context) (Check, error) {
 	return p.partial(ctx, p.expire, m, p.table.BeyondRP, []string{
 		fmt.Sprintf("%s,k=good t=1 %d", m, p.now),
 		fmt.Sprintf("%s,k=bad t=2 %d", m, old),
-	}, []string{"good"}, "bad")
+	}, []string{"good"})
 }
 
 func (p *prober) checkMembers(ctx context.Context) (Check, error) {

@@ -113,8 +113,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// partial writes a batch whose line named bad should be refused and finds out what became of each.
-func (p *prober) partial(ctx context.Context, c *Client, m string, want Partial, lines []string, good []string, bad string) (Check, error) {
+// partial writes a batch whose line with the tag k=bad should be refused and finds out what became of it and of good.
+func (p *prober) partial(ctx context.Context, c *Client, m string, want Partial, lines, good []string) (Check, error) {
 	r, err := p.write(ctx, c, lines...)
 	if err != nil {
 		return Check{}, err
@@ -126,7 +126,7 @@ func (p *prober) partial(ctx context.Context, c *Client, m string, want Partial,
 	if err != nil {
 		return Check{}, err
 	}
-	fate := fateOf(found, good, bad)
+	fate := fateOf(found, good, "bad")
 	got := Partial{Status: r.Status, Fate: fate}
 	k := Check{Got: partialText(got), Expected: partialText(want)}
 	silent := r.Class == OK && fate != FateAll

@@ -28,7 +28,7 @@ func (c *Client) checkQueryAnswer(q Query, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
 	m := readMessage(a.status, a.header, a.body)
-	e := c.refusal("query", a, m).(*Error)
+	e := c.refusal("query", a, m)
 	if !m.html && m.influx {
 		c.explain(e, q)
 	}

@@ -119,8 +119,11 @@ func TestConnectionLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		res, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || res.StatusCode != http.StatusNoContent {
+		if err != nil {
 			t.Fatalf("connection within the limit: %v", err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatalf("connection within the limit: status %d, %v", res.StatusCode, err)
 		}
 	}
 	if _, err := (request{path: "/ping"}).try(s.URL()); err == nil {

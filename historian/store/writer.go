@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/influxdata/influxdb/coordinator"
 	"github.com/influxdata/influxdb/models"
 	"github.com/influxdata/influxdb/services/meta"
 	"github.com/influxdata/influxdb/tsdb"
@@ -26,7 +29,7 @@ type policies interface {
 // soon as one of them fails, so that a rejected line in one week could be reported while the good lines of another week
 // are not on disk yet or never get there: the client drops the bad line and believes the rest is stored. Here the
 // answer comes when every group is done, and a failure to store outranks a rejected line. A batch within one shard
-// group, which is nearly every batch, goes straight through.
+// group, which is nearly every batch, goes through in one piece.
 type shardedWriter struct {
 	meta  policies
 	next  pointsWriter
@@ -42,13 +45,13 @@ func (w *shardedWriter) WritePoints(database, policy string, level models.Consis
 func (w *shardedWriter) WritePointsWithContext(ctx context.Context, database, policy string, level models.ConsistencyLevel, user meta.User, points []models.Point) error {
 	groups, left := w.split(database, policy, points)
 	if len(groups) == 1 && left == 0 {
-		return w.next.WritePointsWithContext(ctx, database, policy, level, user, points)
+		return w.write(ctx, database, policy, level, user, points)
 	}
 	var partial tsdb.PartialWriteError
 	var failed error
 	for _, g := range groups {
-		err := w.next.WritePointsWithContext(ctx, database, policy, level, user, g)
-		if p := (tsdb.PartialWriteError{}); errors.As(err, &p) {
+		err := w.write(ctx, database, policy, level, user, g)
+		if p := (tsdb.PartialWriteError{}); errors.As(err, &p) && !deleting(p) {
 			if partial.Reason == "" {
 				partial.Reason = p.Reason
 			}
@@ -68,6 +71,30 @@ func (w *shardedWriter) WritePointsWithContext(ctx context.Context, database, po
 		return partial
 	}
 	return nil
+}
+
+// write hands points to the engine with counters of its own. The engine counts what it wrote through pointers in the
+// context, and after a timeout it goes on doing so while the handler already reads them to answer.
+func (w *shardedWriter) write(ctx context.Context, database, policy string, level models.ConsistencyLevel, user meta.User, points []models.Point) error {
+	own := ctx
+	counted := map[*int64]*int64{} // the handler's counter: ours
+	for _, key := range [...]coordinator.ContextKey{coordinator.StatPointsWritten, coordinator.StatValuesWritten} {
+		if outer, ok := ctx.Value(key).(*int64); ok {
+			counted[outer] = new(int64)
+			own = context.WithValue(own, key, counted[outer])
+		}
+	}
+	err := w.next.WritePointsWithContext(own, database, policy, level, user, points)
+	for outer, n := range counted {
+		*outer += atomic.LoadInt64(n)
+	}
+	return err
+}
+
+// deleting says that the points were dropped because their shard is being deleted: the next try meets another shard. That
+// is a failure to store, not a rejected line. The engine tells the two apart by words only.
+func deleting(p tsdb.PartialWriteError) bool {
+	return strings.HasSuffix(p.Reason, "is pending deletion")
 }
 
 // split orders points by the shard group of their time, in order of appearance, and within a group as they came. Points

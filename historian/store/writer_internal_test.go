@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/influxdata/influxdb/coordinator"
 	"github.com/influxdata/influxdb/models"
 	"github.com/influxdata/influxdb/services/meta"
 	"github.com/influxdata/influxdb/tsdb"
@@ -57,6 +59,7 @@ func at(hours ...int64) []models.Point {
 func TestShardedWriter(t *testing.T) {
 	partial := func(n int) error { return tsdb.PartialWriteError{Reason: fmt.Sprint("r", n), Dropped: n} }
 	disk := errors.New("disk full")
+	deleting := tsdb.PartialWriteError{Reason: "shard 7 is pending deletion", Dropped: 1}
 	for _, c := range []struct {
 		name        string
 		database    string
@@ -71,6 +74,7 @@ func TestShardedWriter(t *testing.T) {
 		{"interleaved", "kvarts", []int64{0, 24, 1, 25, 2}, nil, []int{3, 2}, ""},
 		{"all are tried after a rejected line", "kvarts", []int64{0, 24, 48}, []error{partial(2), nil, partial(3)}, []int{1, 1, 1}, "partial write: r2 dropped=5"},
 		{"disk outranks a rejected line", "kvarts", []int64{0, 24, 48}, []error{partial(2), disk}, []int{1, 1, 1}, "disk full"},
+		{"so does a shard on its way out", "kvarts", []int64{0, 24}, []error{partial(1), deleting}, []int{1, 1}, "partial write: shard 7 is pending deletion dropped=1"},
 		{"past the limit", "kvarts", []int64{0, 24, 48, 72, 96, 73, 1}, nil, []int{2, 1, 1}, "partial write: times spread over more than 3 shards: is the precision right? Otherwise send fewer lines at once dropped=3"},
 		{"unknown database is the engine's to refuse", "x", []int64{0, 24}, nil, []int{2}, ""},
 		{"nothing", "kvarts", nil, nil, []int{0}, ""},
@@ -89,6 +93,39 @@ func TestShardedWriter(t *testing.T) {
 		if d := cmp.Diff(c.wantBatches, sizes); d != "" || got != c.wantErr {
 			t.Errorf("%s: %v, want %q; batches\n%s", c.name, err, c.wantErr, d)
 		}
+	}
+}
+
+// late is the engine after a timeout: it has answered and still writes, and counts.
+type late struct{ timedOut, done chan struct{} }
+
+func (l *late) WritePointsWithContext(ctx context.Context, _, _ string, _ models.ConsistencyLevel, _ meta.User, _ []models.Point) error {
+	n := ctx.Value(coordinator.StatValuesWritten).(*int64)
+	atomic.AddInt64(n, 3)
+	go func() {
+		defer close(l.done)
+		<-l.timedOut
+		atomic.AddInt64(n, 4)
+	}()
+	return coordinator.ErrTimeout
+}
+
+// TestLateWriteDoesNotCount: the handler's counter is the handler's alone once the write is answered.
+func TestLateWriteDoesNotCount(t *testing.T) {
+	next := &late{timedOut: make(chan struct{}), done: make(chan struct{})}
+	w := &shardedWriter{meta: onePolicy(24 * time.Hour), next: next}
+	var values int64
+	ctx := context.WithValue(t.Context(), coordinator.StatValuesWritten, &values)
+	if err := w.WritePointsWithContext(ctx, "kvarts", "", models.ConsistencyLevelOne, nil, at(1)); !errors.Is(err, coordinator.ErrTimeout) {
+		t.Error(err)
+	}
+	close(next.timedOut)
+	if values != 3 { // read while the engine counts, as the handler does: -race sees it
+		t.Errorf("%d values counted, want 3", values)
+	}
+	<-next.done
+	if values != 3 {
+		t.Errorf("%d values counted after the answer, want 3", values)
 	}
 }
 
