@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"kvarts/historian/influx"
-	"kvarts/historian/telemetry"
 )
 
 // target is how every command that speaks to a store is told which.
@@ -173,7 +172,7 @@ func (p *printer) object(r influx.Row) error {
 		o[r.Columns[i]] = jsonValue(v)
 	}
 	if t, ok := r.Time(); ok {
-		o["time"] = telemetry.Instant(t)
+		o["time"] = t
 	}
 	return json.NewEncoder(p.buf).Encode(o)
 }

@@ -131,7 +131,7 @@ func (l *Log) seal() error {
 	ft := footer{next: s.end, newest: s.newest, until: s.until, entries: s.entries}
 	off := s.dataEnd
 	l.mu.Unlock()
-	b := appendFooter(nil, l.id, s.name, &ft)
+	b := encodeFooter(l.id, s.name, &ft)
 	if _, err := s.file.WriteAt(b, off); err != nil {
 		// A segment without a footer is as good, only slower to open: a full disk does not stop the sealing.
 		if err = l.rollBack(s, off, err); !errors.Is(err, ErrNoSpace) {
@@ -177,7 +177,7 @@ func (l *Log) create() error {
 	base, until := l.next, l.until
 	l.mu.Unlock()
 	h := segmentHeader{log: l.id, base: base, created: l.clock.stamp(), previous: l.lastSeg, groups: l.sums, until: until}
-	b := appendHeader(nil, &h)
+	b := encodeHeader(&h)
 	h.length = len(b)
 	path := segmentPath(l.o.Dir, base.Seq)
 	f, err := l.newFile(path, b)

@@ -100,7 +100,7 @@ func (l *Log) copyKept(dst, src File, s *segment, entries []entry) (c compacted,
 	h := s.header
 	out := copier{dst: dst, log: l.id, c: compacted{end: h.base}}
 	h.log = l.id
-	if err := out.put(appendHeader(nil, &h)); err != nil {
+	if err := out.put(encodeHeader(&h)); err != nil {
 		return c, err
 	}
 	for i := range entries {
@@ -132,7 +132,7 @@ func (l *Log) copyKept(dst, src File, s *segment, entries []entry) (c compacted,
 	c = out.c
 	c.dataEnd = c.size
 	ft := footer{next: c.end, newest: s.newest, until: s.until, entries: c.entries}
-	err = out.put(appendFooter(nil, l.id, s.name, &ft))
+	err = out.put(encodeFooter(l.id, s.name, &ft))
 	c.size = out.c.size
 	return c, err
 }

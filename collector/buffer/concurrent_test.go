@@ -130,7 +130,7 @@ func TestConcurrency(t *testing.T) {
 	l = mustOpen(t, o)
 	if err := w.survived(w, mustReadAll(t, l), nil); err != nil {
 		// Delivered segments are gone: only what is still there is compared.
-		var left written = written{}
+		left := written{}
 		if err := left.survived(w, mustReadAll(t, l), nil); err != nil {
 			t.Error(err)
 		}

@@ -252,7 +252,7 @@ func footerOf(b []byte) int {
 // foreign is an intact segment of another log.
 func foreign(base uint64) []byte {
 	h := segmentHeader{log: 99, base: position{base, 0}}
-	b := appendHeader(nil, &h)
+	b := encodeHeader(&h)
 	r := headerOf(block("x", "y", 1), h.base)
 	return appendRecord(b, 99, &r, payload(1))
 }

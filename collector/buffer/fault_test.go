@@ -329,13 +329,13 @@ func live(rt *rapid.T, o setup, all written, rng *rand.Rand, calls int, m **faul
 	return known
 }
 
-// survivedCuts checks that what is read is of all and in order, and that each record up to durable is read or in a loss.
-func (all written) survivedCuts(durable uint64, got []Entry, losses []Loss) error {
+// survivedCuts checks that what is read is of must and in order, and that each record up to durable is read or in a loss.
+func (must written) survivedCuts(durable uint64, got []Entry, losses []Loss) error {
 	read := map[uint64]bool{}
 	last := uint64(0)
 	for i := range got {
 		e := &got[i]
-		if r := all[e.Seq]; r == nil || !equalRecord(r, &e.Record) {
+		if r := must[e.Seq]; r == nil || !equalRecord(r, &e.Record) {
 			return fmt.Errorf("record %d was never appended like this: %v", e.Seq, e.Record)
 		}
 		if e.Seq <= last {
@@ -343,7 +343,7 @@ func (all written) survivedCuts(durable uint64, got []Entry, losses []Loss) erro
 		}
 		last, read[e.Seq] = e.Seq, true
 	}
-	for seq, r := range all {
+	for seq, r := range must {
 		found := read[seq] || seq > durable
 		for i := range losses {
 			found = found || explains(&losses[i], seq, r)

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"math"
+	"slices"
 
 	"kvarts/historian/telemetry"
 )
@@ -38,10 +39,9 @@ type footer struct {
 	entries []entry           // in order; Kind dropped included
 }
 
-// appendFooter encodes f for the segment with the given base. Names are stored once for each (server, group).
-func appendFooter(b []byte, log, base uint64, f *footer) []byte {
+// encodeFooter encodes f for the segment with the given base. Names are stored once for each (server, group).
+func encodeFooter(log, base uint64, f *footer) []byte {
 	type name struct{ server, group string }
-	start := len(b)
 	index := map[name]uint16{}
 	var names []name
 	for i := range f.entries {
@@ -51,7 +51,7 @@ func appendFooter(b []byte, log, base uint64, f *footer) []byte {
 			names = append(names, n)
 		}
 	}
-	b = append(b, footerMagic[:]...)
+	b := slices.Clone(footerMagic[:])
 	b = le.AppendUint64(b, 0) // length and checksum, below
 	b = le.AppendUint32(b, uint32(len(f.entries)))
 	b = le.AppendUint32(b, uint32(len(names)))
@@ -74,11 +74,11 @@ func appendFooter(b []byte, log, base uint64, f *footer) []byte {
 			b = le.AppendUint64(b, uint64(v))
 		}
 	}
-	length := uint32(len(b) - start + footerTail)
+	length := uint32(len(b) + footerTail)
 	b = le.AppendUint32(b, length)
 	b = append(b, endMagic[:]...)
-	le.PutUint32(b[start+4:], length)
-	le.PutUint32(b[start+8:], seededSum(log, b[start+12:]))
+	le.PutUint32(b[4:], length)
+	le.PutUint32(b[8:], seededSum(log, b[12:]))
 	return b
 }
 

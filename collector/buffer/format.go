@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"kvarts/historian/telemetry"
 )
@@ -181,10 +182,9 @@ func appendNames(b []byte, server, group string) []byte {
 	return append(append(b, server...), group...)
 }
 
-// appendHeader encodes h, checksum included.
-func appendHeader(b []byte, h *segmentHeader) []byte {
-	start := len(b)
-	b = append(b, segmentMagic[:]...)
+// encodeHeader encodes h, checksum included.
+func encodeHeader(h *segmentHeader) []byte {
+	b := slices.Clone(segmentMagic[:])
 	b = le.AppendUint16(b, segmentVersion)
 	b = le.AppendUint16(b, uint16(len(h.groups)))
 	b = le.AppendUint64(b, 0) // length and checksum, below
@@ -206,9 +206,8 @@ func appendHeader(b []byte, h *segmentHeader) []byte {
 		}
 		b = appendNames(b, g.server, g.group)
 	}
-	e := b[start:]
-	le.PutUint32(e[8:], uint32(len(e)))
-	le.PutUint32(e[12:], headerSum(e))
+	le.PutUint32(b[8:], uint32(len(b)))
+	le.PutUint32(b[12:], headerSum(b))
 	return b
 }
 

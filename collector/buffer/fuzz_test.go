@@ -49,7 +49,7 @@ func FuzzSegment(f *testing.F) {
 			t.Fatalf("ends at %v, last record at %v", out.end, at)
 		}
 		if ft, _, err := readFooter(file, int64(len(b)), h.log, h.base.Seq); err == nil {
-			again := appendFooter(nil, h.log, h.base.Seq, &ft)
+			again := encodeFooter(h.log, h.base.Seq, &ft)
 			if _, err := decodeFooter(again, h.log, h.base.Seq); err != nil {
 				t.Fatalf("a footer that was read cannot be written: %v", err)
 			}

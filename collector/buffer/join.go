@@ -266,7 +266,7 @@ func (r *recovering) repair(s *foundSegment, cut bool) error {
 // addFooter writes the footer of s. A full disk leaves it without.
 func (r *recovering) addFooter(f File, s *foundSegment) error {
 	ft := footer{next: s.end, newest: s.newest, until: s.until, entries: s.entries}
-	b := appendFooter(nil, r.id, s.name, &ft)
+	b := encodeFooter(r.id, s.name, &ft)
 	_, err := f.WriteAt(b, s.dataEnd)
 	if noSpace(err) {
 		return f.Truncate(s.dataEnd)

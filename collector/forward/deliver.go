@@ -82,7 +82,7 @@ func (d *delivery) deliver(ctx context.Context, s *set) (bad int, err error) {
 	if s.empty() {
 		return 0, nil
 	}
-	_, single := s.single()
+	single := s.single()
 	if !single && d.f.sizer.hopeless(s.z) {
 		return d.cut(ctx, s)
 	}
@@ -204,7 +204,7 @@ func (d *delivery) giveUp(s *set, res *influx.Result) bool {
 		d.timeouts, d.suspects = 0, 0
 		return false
 	}
-	_, single := s.single()
+	single := s.single()
 	if timedOut(res.Err) {
 		d.timeouts++
 	} else {

@@ -73,13 +73,8 @@ func rawSize(member []byte) int64 {
 // empty says that there is nothing to send.
 func (s *set) empty() bool { return len(s.whole) == 0 && len(s.loose) == 0 }
 
-// single returns the only line of s, when s is one line.
-func (s *set) single() (line, bool) {
-	if len(s.whole) == 0 && len(s.loose) == 1 {
-		return s.loose[0], true
-	}
-	return line{}, false
-}
+// single says that s is one line.
+func (s *set) single() bool { return len(s.whole) == 0 && len(s.loose) == 1 }
 
 // members returns the gzip members to send.
 func (s *set) members() ([][]byte, error) {

@@ -18,7 +18,7 @@ import (
 //
 // Good lines that the store kept are written again: the same bytes, the same points.
 func (d *delivery) split(ctx context.Context, s *set, res influx.Result) (bad int, err error) {
-	if _, ok := s.single(); ok {
+	if s.single() {
 		return d.refuse(ctx, s.loose, quarantine.Refused, res)
 	}
 	h := d.readHint(&res)
@@ -149,9 +149,8 @@ func (d *delivery) splitHalves(ctx context.Context, s *set, res influx.Result) (
 	if err != nil {
 		return bad, err
 	}
-	_, single := b.single()
 	h := d.readHint(&res)
-	if bad == 0 && !single && res.Dropped < 0 && h.useless() {
+	if bad == 0 && !b.single() && res.Dropped < 0 && h.useless() {
 		return d.split(ctx, b, res)
 	}
 	return d.each(ctx, bad, b)

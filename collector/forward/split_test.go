@@ -351,7 +351,7 @@ func FuzzHint(f *testing.F) {
 }
 
 func FuzzTakeApart(f *testing.F) {
-	f.Add([]byte(record("s", "g", sample(1), sample(2)).Payload))
+	f.Add(record("s", "g", sample(1), sample(2)).Payload)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		raw, err := decompress(payload, 1<<20)
 		if err != nil {

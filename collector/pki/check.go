@@ -78,7 +78,7 @@ func (s *Store) Check(serverCert []byte, e Expect) error {
 	}
 	add(checkKey(leaf))
 	add(checkURI(leaf, e.ApplicationURI))
-	known := true
+	var known bool // by pin or trust list
 	if e.Pin != "" {
 		reason, err := checkPin(leaf, out.Info, e.Pin)
 		if err != nil {

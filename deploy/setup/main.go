@@ -26,10 +26,10 @@ func main() {
 	var c command
 	kong.Parse(&c, kong.Name("setup"), kong.Description(description), kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := c.run(ctx, os.Stdout); err != nil {
+	err := c.run(ctx, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "setup: %v\n", err)
-		stop()
 		os.Exit(1)
 	}
 }

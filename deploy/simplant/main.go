@@ -38,8 +38,9 @@ func main() {
 	var opts options
 	kong.Parse(&opts, kong.Name("simplant"), kong.Description(description))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := serve(ctx, opts, os.Stdout); err != nil {
+	err := serve(ctx, opts, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "simplant:", err)
 		os.Exit(1)
 	}

@@ -59,7 +59,7 @@ func (s *Store) appendSome(entries []Entry) (int, error) {
 	var buf []byte
 	var err error
 	if isNew {
-		if buf, err = appendHeader(buf); err != nil {
+		if buf, err = sealedHeader(); err != nil {
 			return 0, err
 		}
 	}
@@ -78,7 +78,7 @@ func (s *Store) appendSome(entries []Entry) (int, error) {
 		if isNew || errors.Is(err, errTorn) {
 			s.torn[seg.name] = seg.size
 		}
-		seg.mark.mod = 0 // read it again
+		seg.mod = 0 // read it again
 		return 0, err
 	}
 	if isNew {

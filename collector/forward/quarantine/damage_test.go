@@ -224,7 +224,7 @@ func TestForeignVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign := append(b, "whatever follows\n"...)
+	foreign := slices.Concat(b, []byte("whatever follows\n"))
 	if err := os.WriteFile(filepath.Join(dir, segmentName(7)), foreign, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestForeignVersion(t *testing.T) {
 func TestGolden(t *testing.T) {
 	e := Entry{ID: "00112233445566778899aabb", At: 5, Reason: Refused, Destination: "d", Server: "s", Group: "g", Status: 400,
 		Message: "m", Line: "a b=1 2", Samples: 1, First: 2, Last: 2, Retries: 1}
-	b, err := appendHeader(nil)
+	b, err := sealedHeader()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestGolden(t *testing.T) {
 }
 
 func FuzzDecodeSegment(f *testing.F) {
-	b, _ := appendHeader(nil)
+	b, _ := sealedHeader()
 	e := entry(1)
 	b, _ = appendSealed(b, &e)
 	f.Add(b)

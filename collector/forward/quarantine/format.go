@@ -41,8 +41,9 @@ func appendSealed(dst []byte, v any) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-func appendHeader(dst []byte) ([]byte, error) {
-	return appendSealed(dst, header{Kvarts: "quarantine", Version: Version})
+// sealedHeader is the first line of a segment.
+func sealedHeader() ([]byte, error) {
+	return appendSealed(nil, header{Kvarts: "quarantine", Version: Version})
 }
 
 // unseal checks one line, without its newline, and returns its JSON.

@@ -170,7 +170,7 @@ func (s *Store) editSegment(seg *segment, judge func(*Entry) verdict) (removed i
 	if err != nil {
 		return 0, err
 	}
-	out, err := appendHeader(nil)
+	out, err := sealedHeader()
 	if err != nil {
 		return 0, err
 	}

@@ -148,7 +148,7 @@ func TestProxyCutResetsBothSides(t *testing.T) {
 func TestProxyFinEndsBothSidesInOrder(t *testing.T) {
 	e, p, c := disturbed(t)
 	p.Fin()
-	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("client sees %v", err)
 	}
 	if err := <-e.ends; err != nil {

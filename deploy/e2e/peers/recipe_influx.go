@@ -28,8 +28,7 @@ func influxd18Recipe() recipe {
 	return recipe{
 		key: influxd18Version + "-" + platform(),
 		tools: func(context.Context) error {
-			_, err := lookTool(PeerInfluxd18, "go", "install Go from go.dev")
-			return err
+			return needTool(PeerInfluxd18, "go", "install Go from go.dev")
 		},
 		build: func(ctx context.Context, dir, work string, step func(string)) error {
 			return tool{
@@ -65,7 +64,7 @@ func influxd2Recipe() (recipe, error) {
 				{"pkg-config", "install it (Debian: apt-get install pkg-config)"},
 				{"cargo", "install Rust 1.83 or newer from rustup.rs"},
 			} {
-				if _, err := lookTool(PeerInfluxd2, tool[0], tool[1]); err != nil {
+				if err := needTool(PeerInfluxd2, tool[0], tool[1]); err != nil {
 					return err
 				}
 			}

@@ -22,7 +22,7 @@ func nodeRecipe() (recipe, error) {
 		key: hash,
 		tools: func(context.Context) error {
 			for _, name := range []string{"node", "npm"} {
-				if _, err := lookTool(PeerNodeOPCUA, name, "install Node.js 20 or newer from nodejs.org"); err != nil {
+				if err := needTool(PeerNodeOPCUA, name, "install Node.js 20 or newer from nodejs.org"); err != nil {
 					return err
 				}
 			}

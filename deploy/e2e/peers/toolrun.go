@@ -94,13 +94,12 @@ func (t *tail) lastLine() string {
 	return lines[len(lines)-1]
 }
 
-// lookTool finds a program in PATH.
-func lookTool(p Peer, name, remedy string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", &MissingToolError{Peer: p, Tool: name, Remedy: remedy}
+// needTool returns a *MissingToolError when a program is not in PATH.
+func needTool(p Peer, name, remedy string) error {
+	if _, err := exec.LookPath(name); err != nil {
+		return &MissingToolError{Peer: p, Tool: name, Remedy: remedy}
 	}
-	return path, nil
+	return nil
 }
 
 // copyFile copies one regular file and keeps its mode.

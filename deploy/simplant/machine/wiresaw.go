@@ -163,7 +163,7 @@ func (m *WireSaw) step(dt float64) {
 
 // runWire moves the wire to and fro, with a pause of speed at each turn.
 func (m *WireSaw) runWire(dt float64, running bool) {
-	target := 0.0
+	var target float64 // speed
 	if running {
 		m.strokeAt = math.Mod(m.strokeAt+dt, stroke)
 		ramp := wireSpeedTop / wireAccel

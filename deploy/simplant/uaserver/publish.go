@@ -107,7 +107,7 @@ func (sess *session) mostUrgent() *subscription {
 	var best *subscription
 	for _, id := range sortedKeys(sess.subs) {
 		sub := sess.subs[id]
-		if sub.state != late && !(sub.more && sub.enabled) {
+		if sub.state != late && (!sub.more || !sub.enabled) {
 			continue
 		}
 		if best == nil || sub.priority > best.priority ||

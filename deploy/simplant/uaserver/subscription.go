@@ -130,13 +130,14 @@ func (s *Server) cycle(sub *subscription, now time.Time) {
 		sub.next = sub.next.Add((missed/sub.interval + 1) * sub.interval)
 	}
 	queued := sub.sess != nil && len(sub.sess.publishes) > 0
-	if queued {
+	switch {
+	case queued:
 		sub.lifeLeft = sub.lifetime
-	} else if sub.lifeLeft <= 1 {
+	case sub.lifeLeft <= 1:
 		s.stats.LifetimeTimeouts++
 		s.closeWithStatus(sub, ua.StatusBadTimeout)
 		return
-	} else {
+	default:
 		sub.lifeLeft--
 	}
 	s.schedule(sub.next)

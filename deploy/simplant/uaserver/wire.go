@@ -193,9 +193,9 @@ func beginMessage(b []byte, seq uint32, at DateTime) messageWriter {
 	b = le.AppendUint32(b, 1) // one NotificationData
 	b = appendTypeID(b, id.DataChangeNotification_Encoding_DefaultBinary)
 	b = append(b, ua.ExtensionObjectBinary)
-	w := messageWriter{lengthAt: len(b), countAt: len(b) + 4}
-	w.b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
-	return w
+	lengthAt := len(b)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	return messageWriter{b: b, lengthAt: lengthAt, countAt: lengthAt + 4}
 }
 
 func (w *messageWriter) add(n *notification) {
