@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"kvarts/historian/telemetry"
@@ -117,10 +117,7 @@ func TestNewerVersions(t *testing.T) {
 	_, files := hurtable(t, 30, true)
 	f := func(name string, change func(b []byte) []byte) {
 		t.Run(name, func(t *testing.T) {
-			changed := map[string][]byte{}
-			for n, b := range files {
-				changed[n] = b
-			}
+			changed := maps.Clone(files)
 			changed[name] = change(slices.Clone(files[name]))
 			m := disk(changed)
 			o, _ := inMemory()
@@ -132,8 +129,8 @@ func TestNewerVersions(t *testing.T) {
 			after := m.contents()
 			delete(after, lockName)
 			delete(changed, lockName)
-			if diff := cmp.Diff(changed, after); diff != "" {
-				t.Errorf("files were changed: %s", diff)
+			if !maps.EqualFunc(changed, after, bytes.Equal) {
+				t.Error("files were changed")
 			}
 			if len(m.locks) > 0 {
 				t.Error("still locked")
@@ -235,8 +232,8 @@ func TestDamagedDirectoryIsVerified(t *testing.T) {
 			t.Errorf("%q not in\n%s", want, text)
 		}
 	}
-	if diff := cmp.Diff(files, m.contents()); diff != "" {
-		t.Errorf("verify changed files: %s", diff)
+	if !maps.EqualFunc(files, m.contents(), bytes.Equal) {
+		t.Error("verify changed files")
 	}
 	var out bytes.Buffer
 	if err := dump(m, memDir, &out, DumpOptions{}); err != nil || strings.Count(out.String(), "\n") != int(r.Records) {

@@ -13,21 +13,27 @@ import (
 
 // The readers below leave *dst as it is (the default) when the key is missing or wrong; what is wrong is reported.
 
+// scalar returns the text of the single value of a key; ok is false when there is no key, or no single value.
+func (b *block) scalar(key string) (v *value, text string, ok bool) {
+	if v = b.get(key); v == nil {
+		return nil, "", false
+	}
+	text, ok = v.scalar()
+	return v, text, ok
+}
+
 // text reads any single value that is not empty.
 func (b *block) text(key string, dst *string) bool {
-	v := b.get(key)
-	if v == nil {
+	v, s, ok := b.scalar(key)
+	if !ok {
 		return false
 	}
-	s, ok := v.scalar()
-	if ok && s == "" {
+	if s == "" {
 		v.fail("the value is empty", "give it one, or remove the key")
 		return false
 	}
-	if ok {
-		*dst = s
-	}
-	return ok
+	*dst = s
+	return true
 }
 
 // filename reads a file or folder name; a relative one starts at the configuration file's folder.
@@ -46,11 +52,7 @@ func (d *decoder) resolve(name string) string {
 }
 
 func (b *block) boolean(key string, dst *bool) {
-	v := b.get(key)
-	if v == nil {
-		return
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	switch {
 	case !ok:
 	case s == "true" || s == "false":
@@ -69,11 +71,7 @@ func (b *block) boolean(key string, dst *bool) {
 
 // choice reads one of a few words.
 func choice[T ~string](b *block, key string, dst *T, words ...T) {
-	v := b.get(key)
-	if v == nil {
-		return
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	if !ok {
 		return
 	}
@@ -96,11 +94,7 @@ func choice[T ~string](b *block, key string, dst *T, words ...T) {
 }
 
 func (b *block) integer(key string, dst *int, low, high int) {
-	v := b.get(key)
-	if v == nil {
-		return
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	if !ok {
 		return
 	}
@@ -114,11 +108,7 @@ func (b *block) integer(key string, dst *int, low, high int) {
 
 // number reads a finite number.
 func (b *block) number(key string, dst *float64) bool {
-	v := b.get(key)
-	if v == nil {
-		return false
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	if !ok {
 		return false
 	}
@@ -216,11 +206,7 @@ func showDuration(d time.Duration) string {
 }
 
 func (b *block) size(key string, dst *int64, low, high int64) {
-	v := b.get(key)
-	if v == nil {
-		return
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	if !ok {
 		return
 	}

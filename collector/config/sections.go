@@ -103,11 +103,7 @@ func (b *block) login(out *Destination) {
 
 // web reads an http or https URL without secrets.
 func (b *block) web(key string, dst *string) {
-	v := b.get(key)
-	if v == nil {
-		return
-	}
-	s, ok := v.scalar()
+	v, s, ok := b.scalar(key)
 	if !ok {
 		return
 	}

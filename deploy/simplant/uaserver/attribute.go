@@ -16,11 +16,7 @@ const accessCurrentRead = uint8(1)
 // read answers the Read service (OPC 10000-4 §5.11.2).
 func (s *Server) read(c *call, r *ua.ReadRequest) {
 	switch {
-	case len(r.NodesToRead) == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-		return
-	case len(r.NodesToRead) > int(s.limits.MaxNodesPerRead):
-		s.fault(c, ua.StatusBadTooManyOperations)
+	case s.refuseCount(c, len(r.NodesToRead), s.limits.MaxNodesPerRead):
 		return
 	case r.MaxAge < 0:
 		s.fault(c, ua.StatusBadMaxAgeInvalid)

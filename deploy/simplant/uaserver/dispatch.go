@@ -246,6 +246,19 @@ func (s *Server) fault(c *call, status ua.StatusCode) {
 	s.reply(c, appendResponseHeader(b, s.wall(), c.handle, status))
 }
 
+// refuseCount answers a call whose list of operations is empty or longer than most, and then returns true; mu is held.
+func (s *Server) refuseCount(c *call, n int, most uint32) bool {
+	switch {
+	case n == 0:
+		s.fault(c, ua.StatusBadNothingToDo)
+	case n > int(most):
+		s.fault(c, ua.StatusBadTooManyOperations)
+	default:
+		return false
+	}
+	return true
+}
+
 // begin starts a response that is encoded by hand; mu is held.
 func (s *Server) begin(c *call, typeID uint16) []byte {
 	b := appendTypeID(s.scratch[:0], typeID)

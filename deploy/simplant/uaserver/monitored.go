@@ -14,10 +14,7 @@ func (s *Server) checkItems(c *call, sess *session, subID uint32, n int, ts ua.T
 	switch {
 	case sub == nil:
 		s.fault(c, ua.StatusBadSubscriptionIDInvalid)
-	case n == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-	case n > int(s.limits.MaxMonitoredItemsPerCall):
-		s.fault(c, ua.StatusBadTooManyOperations)
+	case s.refuseCount(c, n, s.limits.MaxMonitoredItemsPerCall):
 	case ts > ua.TimestampsToReturnNeither:
 		s.fault(c, ua.StatusBadTimestampsToReturnInvalid)
 	default:

@@ -16,11 +16,7 @@ type continuation struct {
 // browse answers the Browse service (OPC 10000-4 §5.9.2).
 func (s *Server) browse(c *call, sess *session, r *ua.BrowseRequest) {
 	switch {
-	case len(r.NodesToBrowse) == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-		return
-	case len(r.NodesToBrowse) > int(s.limits.MaxNodesPerBrowse):
-		s.fault(c, ua.StatusBadTooManyOperations)
+	case s.refuseCount(c, len(r.NodesToBrowse), s.limits.MaxNodesPerBrowse):
 		return
 	case r.View != nil && r.View.ViewID != nil && r.View.ViewID.String() != "i=0":
 		s.fault(c, ua.StatusBadViewIDUnknown)
@@ -136,12 +132,7 @@ func (s *Server) describe(r reference, mask uint32) *ua.ReferenceDescription {
 // browseNext continues or releases continuation points (OPC 10000-4 §5.9.3). A point is
 // good for one call: the answer carries a new one while there is more.
 func (s *Server) browseNext(c *call, sess *session, r *ua.BrowseNextRequest) {
-	switch {
-	case len(r.ContinuationPoints) == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-		return
-	case len(r.ContinuationPoints) > int(s.limits.MaxNodesPerBrowse):
-		s.fault(c, ua.StatusBadTooManyOperations)
+	if s.refuseCount(c, len(r.ContinuationPoints), s.limits.MaxNodesPerBrowse) {
 		return
 	}
 	results := make([]*ua.BrowseResult, len(r.ContinuationPoints))
@@ -162,12 +153,7 @@ func (s *Server) browseNext(c *call, sess *session, r *ua.BrowseNextRequest) {
 
 // translate answers TranslateBrowsePathsToNodeIds (OPC 10000-4 §5.9.4).
 func (s *Server) translate(c *call, r *ua.TranslateBrowsePathsToNodeIDsRequest) {
-	switch {
-	case len(r.BrowsePaths) == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-		return
-	case len(r.BrowsePaths) > int(s.limits.MaxNodesPerTranslate):
-		s.fault(c, ua.StatusBadTooManyOperations)
+	if s.refuseCount(c, len(r.BrowsePaths), s.limits.MaxNodesPerTranslate) {
 		return
 	}
 	results := make([]*ua.BrowsePathResult, len(r.BrowsePaths))
@@ -227,12 +213,7 @@ func (s *Server) follow(from []*node, e *ua.RelativePathElement) []*node {
 
 // registerNodes answers with the ids as they are: there is nothing to optimise.
 func (s *Server) registerNodes(c *call, r *ua.RegisterNodesRequest) {
-	switch {
-	case len(r.NodesToRegister) == 0:
-		s.fault(c, ua.StatusBadNothingToDo)
-	case len(r.NodesToRegister) > int(s.limits.MaxNodesPerRegister):
-		s.fault(c, ua.StatusBadTooManyOperations)
-	default:
+	if !s.refuseCount(c, len(r.NodesToRegister), s.limits.MaxNodesPerRegister) {
 		s.respond(c, &ua.RegisterNodesResponse{RegisteredNodeIDs: r.NodesToRegister})
 	}
 }
