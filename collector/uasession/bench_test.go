@@ -32,6 +32,8 @@ func (c *counter) Gap(context.Context, telemetry.Gap) error {
 
 func (c *counter) State(s ServerState) { c.live.Store(int64(s.ItemsOK)) }
 
+func (c *counter) Estate(Estate) {}
+
 // BenchmarkFromSocketToSink takes b.N values of 10,000 doubles that change every 500 ms from node-opcua, a process of
 // its own, and reports the CPU time of this one: transport, decoding, sequence, acknowledgement, samples.
 func BenchmarkFromSocketToSink(b *testing.B) {

@@ -67,6 +67,14 @@ type ServerConfig struct {
 	// stopped. What lies between and the first new message is ledgered as CauseSession. Groups not in it are new.
 	Resume map[string]telemetry.Instant
 
+	// Estate is the last one that the process before gave to Sink.Estate; nil when there was none. Its session is taken
+	// over when the server still has it and this configuration reaches it as the same user; else nothing of it counts.
+	Estate *Estate
+	// Next holds, per group name, the first message that is not on disk: Stream of the newest message that is, and its
+	// Seq + 1 (0, what an overflow makes of the highest number, stands for 1). Messages with Seq 0 do not count. It is used with
+	// Estate only; a group that is not in it, or is in it with another Stream, is asked for from its first message on.
+	Next map[string]Mark
+
 	// Pin is asked for the field when the type of an output without Type becomes known, from the server's DataType
 	// attribute or from the first good value. It may return a field of another type when other units pinned the same
 	// signal before; values are then coerced. nil: telemetry.NewField with the type seen. It is called from the

@@ -107,6 +107,8 @@ func (r *recorder) State(s ServerState) {
 	}
 }
 
+func (r *recorder) Estate(Estate) {}
+
 func (r *recorder) snapshot() ServerState {
 	r.mu.Lock()
 	defer r.mu.Unlock()

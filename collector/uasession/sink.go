@@ -22,6 +22,11 @@ type Sink interface {
 	Gap(ctx context.Context, g telemetry.Gap) error
 	// State shows how the session is. It must not block. Slices in s are not changed later.
 	State(s ServerState)
+	// Estate hands over what the next process needs to go on with the server's session, whenever that has changed:
+	// sessions, subscriptions and items that came, changed or went; never for a single message. The newest replaces all
+	// before it. It is called from the goroutine that calls State and must not block; it should be on its way to
+	// the parent before the next message is. After a session that was closed it is empty. Nothing in e is changed later.
+	Estate(e Estate)
 }
 
 // Message is one NotificationMessage, in sequence order within its group.
@@ -29,7 +34,10 @@ type Message struct {
 	Group string
 	// Seq is the message's sequence number, 0 for a message that the session made itself: status markers of items
 	// that the server refuses.
-	Seq       uint32
+	Seq uint32
+	// Stream names the subscription that Seq counts in. It is drawn at random when the subscription is made, so that
+	// no two have the same. 0 when Seq is 0.
+	Stream    uint64
 	Published telemetry.Instant // server's publish time; the receive time when that is insane
 	Received  telemetry.Instant
 	// Samples in the order of the message. Source is aligned to its tick, not yet numbered within it. The Field of a
