@@ -36,10 +36,14 @@ func TestNeverSpins(t *testing.T) {
 					return res, false, bad
 				}
 				var src source
+				lines := 20
+				if testing.Short() {
+					lines = 4
+				}
 				stop := r.run(t)
 				defer stop()
 				for i := range 600 {
-					r.log.append(src.block("s", fmt.Sprint("g", i%5), 20))
+					r.log.append(src.block("s", fmt.Sprint("g", i%5), lines))
 					time.Sleep(time.Second)
 				}
 				synctest.Wait()
@@ -85,7 +89,11 @@ func TestTooLargeShrinksAndGrows(t *testing.T) {
 			return accepted, true, true
 		}
 		var src source
-		for range 4000 {
+		before, after := 4000, 12_000 // records
+		if testing.Short() {
+			before, after = 1000, 6000
+		}
+		for range before {
 			r.log.append(src.block("s", "g", 10))
 		}
 		r.log.append(src.block("s", "g", 900)) // a record that is too large alone
@@ -104,7 +112,7 @@ func TestTooLargeShrinksAndGrows(t *testing.T) {
 		limit = 1 << 20
 		r.store.mu.Unlock()
 		sleep(ceilingMemory)
-		for range 12_000 {
+		for range after {
 			r.log.append(src.block("s", "g", 10))
 		}
 		sleep(10 * time.Second)
@@ -134,15 +142,19 @@ func TestPoisonedLine(t *testing.T) {
 		stop := r.run(t)
 		defer stop()
 		var lag time.Duration
+		var healthy []string // what the store calls its points
 		for range 600 {
 			r.log.append(src.block("s", "healthy", 5))
+			for _, l := range src.all[len(src.all)-5:] {
+				pt, _ := telemetry.ParseLine([]byte(l))
+				healthy = append(healthy, fmt.Sprintf("%s v %d", pt.Key, pt.Time))
+			}
 			time.Sleep(time.Second)
 			r.f.Snapshot()
 			r.store.mu.Lock()
 			missing := 0
-			for _, l := range src.all[40:] {
-				pt, _ := telemetry.ParseLine([]byte(l))
-				if _, ok := r.store.points[fmt.Sprintf("%s v %d", pt.Key, pt.Time)]; !ok {
+			for _, id := range healthy {
+				if _, ok := r.store.points[id]; !ok {
 					missing++
 				}
 			}

@@ -68,7 +68,11 @@ func TestCoalesces(t *testing.T) {
 // drained meanwhile, and the order within each lane stays.
 func TestOutageDrainsWithLiveDataBetween(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(o *Options) { o.Limits.Lines = 500 })
+		perRecord := 50
+		if testing.Short() {
+			perRecord = 10
+		}
+		r := newRig(t, func(o *Options) { o.Limits.Lines = 10 * perRecord })
 		isDown, bornAt := true, make(map[int64]time.Time)
 		arrived := make(map[int64]time.Time)
 		r.store.took = 300 * time.Millisecond
@@ -90,8 +94,8 @@ func TestOutageDrainsWithLiveDataBetween(t *testing.T) {
 		produce := func(d time.Duration) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
 				for g := range 4 {
-					rec := src.block("s", fmt.Sprint("g", g), 50)
-					for i := range 50 {
+					rec := src.block("s", fmt.Sprint("g", g), perRecord)
+					for i := range perRecord {
 						bornAt[int64(rec.First)+int64(i)*1000] = time.Now()
 					}
 					r.log.append(rec)
