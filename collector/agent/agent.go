@@ -38,14 +38,17 @@ type Options struct {
 	// CertificateUntil says until when our own certificate is valid, zero when there is none.
 	CertificateUntil func() time.Time
 	Now              func() telemetry.Instant // nil: telemetry.Now
+
+	fs buffer.FS // of the buffer; nil: the real disk
 }
 
 // Agent is one collector. Run it once.
 type Agent struct {
-	opts    Options
-	events  zerolog.Logger
-	now     func() telemetry.Instant
-	started time.Time
+	opts     Options
+	events   zerolog.Logger
+	now      func() telemetry.Instant
+	started  time.Time
+	patience time.Duration // with workers that were asked to stop
 
 	log        *buffer.Log
 	ledger     *ledger
@@ -85,7 +88,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	if o.Now == nil {
 		o.Now = telemetry.Now
 	}
-	a := &Agent{opts: o, events: o.Log, now: o.Now, started: time.Now(), cfg: cfg, text: o.Text, version: 1, states: map[string]uasession.ServerState{}}
+	a := &Agent{opts: o, events: o.Log, now: o.Now, started: time.Now(), patience: killAfter, cfg: cfg, text: o.Text, version: 1, states: map[string]uasession.ServerState{}}
 	a.troubles.events = o.Log
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -106,7 +109,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	}
 	b := a.cfg.Buffer
 	a.log, err = buffer.Open(ctx, buffer.Options{Dir: b.Dir, SegmentBytes: b.SegmentBytes, MaxBytes: b.MaxBytes, MaxAge: b.MaxAge, Policy: policy,
-		Retain: b.Retain, SyncInterval: b.SyncInterval, Now: a.now, Destinations: names, OnLoss: a.lost})
+		Retain: b.Retain, SyncInterval: b.SyncInterval, Now: a.now, Destinations: names, OnLoss: a.lost, FS: a.opts.fs})
 	if err != nil {
 		return fmt.Errorf("open buffer: %w", err)
 	}

@@ -103,7 +103,7 @@ func pinName(server string) string { return "tracks " + server }
 // save writes the checkpoint of one server, which holds all its records up to mem.seq; they must be durable. The pin of
 // a server that was removed meanwhile does not come back.
 func (m *memories) save(server string, mem *memory) error {
-	b, err := appendCheckpoint(nil, m.log.ID(), mem)
+	b, err := encodeCheckpoint(m.log.ID(), mem)
 	if err == nil {
 		err = os.MkdirAll(m.dir, 0o700)
 	}
@@ -121,16 +121,19 @@ func (m *memories) save(server string, mem *memory) error {
 	return nil
 }
 
-func appendCheckpoint(dst []byte, logID string, mem *memory) ([]byte, error) {
+func encodeCheckpoint(logID string, mem *memory) ([]byte, error) {
 	header, err := json.Marshal(checkpointHeader{Log: logID, Seq: mem.seq, Resume: mem.resume})
 	if err != nil {
 		return nil, err
 	}
-	from := len(dst)
-	dst = binary.LittleEndian.AppendUint16(append(dst, checkpointMagic...), checkpointVersion)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(header)))
-	dst = mem.tracks.AppendBinary(append(dst, header...))
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli)), nil
+	b := binary.LittleEndian.AppendUint16([]byte(checkpointMagic), checkpointVersion)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(header)))
+	return sealed(mem.tracks.AppendBinary(append(b, header...))), nil
+}
+
+// sealed appends the checksum of b.
+func sealed(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 // load reads the checkpoint of one server. A missing one is an empty memory; so is one that cannot be used, which is put

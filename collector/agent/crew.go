@@ -124,7 +124,7 @@ func (c *crew) once(ctx context.Context) error {
 	defer abort()
 	ended := make(chan struct{})
 	var helpers sync.WaitGroup
-	helpers.Go(func() { stopper(ctx, m, ended, abort) })
+	helpers.Go(func() { c.stopper(ctx, m, ended, abort) })
 	var briefing error
 	helpers.Go(func() { // a worker's pipe may be full of its frames while it is briefed: both directions at once
 		if briefing = c.brief(taking, m); briefing != nil {
@@ -137,7 +137,7 @@ func (c *crew) once(ctx context.Context) error {
 	if !errors.Is(err, io.EOF) {
 		proc.Kill()
 	}
-	late := time.AfterFunc(killAfter, proc.Kill)
+	late := time.AfterFunc(c.a.patience, proc.Kill)
 	werr := proc.Wait()
 	late.Stop()
 	close(ended)
@@ -192,7 +192,7 @@ func (c *crew) brief(ctx context.Context, m *mate) error {
 			return err
 		}
 		for _, mem := range known {
-			if err := m.out.Write(worker.KindTracks, func(b []byte) ([]byte, error) { return mem.tracks.AppendBinary(b), nil }); err != nil {
+			if err := m.out.Tracks(&mem.tracks); err != nil {
 				return err
 			}
 		}
@@ -208,18 +208,18 @@ func (c *crew) brief(ctx context.Context, m *mate) error {
 }
 
 // stopper asks the worker to stop when ctx is done, and ends it and the taking of its frames when it does not.
-func stopper(ctx context.Context, m *mate, ended <-chan struct{}, abort func()) {
+func (c *crew) stopper(ctx context.Context, m *mate, ended <-chan struct{}, abort func()) {
 	select {
 	case <-ended:
 		return
 	case <-ctx.Done():
 	}
-	late := time.AfterFunc(killAfter, func() {
+	late := time.AfterFunc(c.a.patience, func() {
 		abort()
 		m.proc.Kill()
 	})
 	defer late.Stop()
-	_ = m.out.Write(worker.KindStop, func(b []byte) ([]byte, error) { return b, nil }) // a dead worker needs no asking
+	_ = m.out.Stop() // a dead worker needs no asking
 	<-ended
 }
 

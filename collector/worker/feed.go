@@ -367,8 +367,7 @@ func (f *feed) compress(lines []byte) ([]byte, error) {
 func (w *worker) send(rec buffer.Record, done []func()) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
-	blk := Block{ID: w.unacked.add(len(rec.Payload), done), Record: rec}
-	return w.out.Write(KindBlock, func(b []byte) ([]byte, error) { return appendBlock(b, &blk) })
+	return w.out.Block(&Block{ID: w.unacked.add(len(rec.Payload), done), Record: rec})
 }
 
 // quietTracks is how often in a row tracks that did not change are not sent. They are sent now and then all the same:
@@ -389,5 +388,5 @@ func (f *feed) sendTracks(now bool) error {
 		}
 	}
 	f.dirty, f.quiet = false, 0
-	return f.w.out.Write(KindTracks, func(b []byte) ([]byte, error) { return f.tracks.AppendBinary(b), nil })
+	return f.w.out.Tracks(f.tracks)
 }

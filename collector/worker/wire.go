@@ -88,6 +88,21 @@ func (w *Writer) Ack(id uint64) error {
 	return w.Write(KindAck, func(b []byte) ([]byte, error) { return binary.LittleEndian.AppendUint64(b, id), nil })
 }
 
+// Stop asks the worker to deliver what there is and to end.
+func (w *Writer) Stop() error {
+	return w.Write(KindStop, func(b []byte) ([]byte, error) { return b, nil })
+}
+
+// Block sends b.
+func (w *Writer) Block(b *Block) error {
+	return w.Write(KindBlock, func(dst []byte) ([]byte, error) { return appendBlock(dst, b) })
+}
+
+// Tracks sends t.
+func (w *Writer) Tracks(t *Tracks) error {
+	return w.Write(KindTracks, func(b []byte) ([]byte, error) { return t.AppendBinary(b), nil })
+}
+
 // Reader reads frames.
 type Reader struct {
 	r   *bufio.Reader
