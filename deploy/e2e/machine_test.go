@@ -79,7 +79,10 @@ func newMachine(t testing.TB, name string, tags int) *simMachine {
 }
 
 // yaml is the machine in a collector's configuration, reached at endpoint.
-func (m *simMachine) yaml(endpoint string) string {
+func (m *simMachine) yaml(endpoint string) string { return m.yamlWith(endpoint, "queue: 1000") }
+
+// yamlWith adds keys to the group.
+func (m *simMachine) yamlWith(endpoint, keys string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `  - name: %s
     endpoint: %q
@@ -92,9 +95,9 @@ func (m *simMachine) yaml(endpoint string) string {
         publishing: 100ms
         keep_alive: 1s
         sampling: fastest
-        queue: 1000
+        %s
         nodes:
-`, m.name, endpoint, m.name)
+`, m.name, endpoint, m.name, keys)
 	for _, v := range m.vars {
 		fmt.Fprintf(&b, "          - {id: %q, field: %s, type: float}\n", v.ID(), m.targets[v.ID()].Field)
 	}

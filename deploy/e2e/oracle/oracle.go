@@ -22,6 +22,8 @@ type Sample struct {
 	Tick   telemetry.Tick // source time
 	Value  telemetry.Value
 	Status telemetry.Status
+	// AnyGood accepts every good status: the server sets the overflow bit by itself, after the machine made the sample.
+	AnyGood bool
 }
 
 // Account is the result. The books balance when Missing, Extra and Changed are 0; then
@@ -113,7 +115,7 @@ func (t track) claim(s *Sample) bool {
 		want = telemetry.Value{}
 	}
 	for at := s.Tick.Instant(); at < s.Tick.Instant()+telemetry.SubTicks; at++ {
-		if p := t[at]; p != nil && same(want, p.value) && p.status == s.Status {
+		if p := t[at]; p != nil && same(want, p.value) && (p.status == s.Status || s.AnyGood && p.status.IsGood()) {
 			p.claimed = true
 			return true
 		}
