@@ -16,6 +16,7 @@ import (
 // TestNodeOPCUAOddSamplesReachClients subscribes to the odd nodes and compares every notification with the journal: it
 // proves that the server sends statuses and times as they were made.
 func TestNodeOPCUAOddSamplesReachClients(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) { o.StartLater, o.NoMachine, o.NoTypes = true, true, true })
 	c := dial(t, u.Endpoint)
 	ids := []string{
@@ -135,6 +136,7 @@ func TestNodeOPCUAFastNodeOverflows(t *testing.T) {
 }
 
 func TestNodeOPCUACommands(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 4, true, true, true, true
 	})
@@ -178,6 +180,7 @@ func TestNodeOPCUACommands(t *testing.T) {
 }
 
 func TestNodeOPCUARestartPermutesNamespaces(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 1, true, true, true, true
 	})
@@ -201,6 +204,7 @@ func TestNodeOPCUARestartPermutesNamespaces(t *testing.T) {
 }
 
 func TestNodeOPCUALimits(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.NoOdd, o.NoMachine, o.NoTypes = 10, true, true, true
 		o.OperationLimits = map[string]int{"maxNodesPerRead": 5, "maxMonitoredItemsPerCall": 2}
@@ -234,6 +238,7 @@ func TestNodeOPCUALimits(t *testing.T) {
 }
 
 func TestNodeOPCUAUsers(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.NoOdd, o.NoMachine, o.NoTypes, o.NoAnonymous = true, true, true, true
 	})

@@ -57,6 +57,7 @@ func tryEndpoint(ctx context.Context, u *OPCUA, e *ua.EndpointDescription, der [
 }
 
 func TestNodeOPCUASessionsWithEveryPolicy(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) { o.NoOdd, o.NoMachine, o.NoTypes = true, true, true })
 	der, key := clientCertificate(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -88,6 +89,7 @@ func TestNodeOPCUASessionsWithEveryPolicy(t *testing.T) {
 }
 
 func TestNodeOPCUARejectsUntilTrusted(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.NoOdd, o.NoMachine, o.NoTypes, o.RejectUnknownClients = true, true, true, true
 		o.Policies, o.Modes = []string{"None", "Basic256Sha256"}, []string{"None", "SignAndEncrypt"}

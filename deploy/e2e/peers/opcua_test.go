@@ -59,6 +59,7 @@ func read(t *testing.T, c *opcua.Client, u *OPCUA, uri string, ids ...string) []
 }
 
 func TestNodeOPCUAServesWhatItLogs(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = 3, true, true, true, true
 	})
@@ -167,7 +168,10 @@ func (c *collected) count() int {
 }
 
 func TestNodeOPCUALoadIsOneCore(t *testing.T) {
-	const nodes = 10000
+	nodes := 10_000
+	if testing.Short() {
+		nodes = 2000
+	}
 	u := NodeOPCUA(t, func(o *NodeOptions) {
 		o.Load, o.StartLater, o.NoOdd, o.NoMachine, o.NoTypes = nodes, true, true, true, true
 	})

@@ -20,6 +20,7 @@ var hidden = []string{"types.custom_structure", "types.opaque_structure", "types
 
 // TestNodeOPCUATypeMatrix reads every node of the matrix and compares the bytes of its value with the manifest's.
 func TestNodeOPCUATypeMatrix(t *testing.T) {
+	t.Parallel()
 	limit := ua.MaxVariantArrayLength
 	ua.MaxVariantArrayLength = 100_000
 	t.Cleanup(func() { ua.MaxVariantArrayLength = limit })
@@ -62,6 +63,7 @@ func TestNodeOPCUATypeMatrix(t *testing.T) {
 
 // TestNodeOPCUAConformance browses into node-opcua's own address space.
 func TestNodeOPCUAConformance(t *testing.T) {
+	t.Parallel()
 	u := NodeOPCUA(t, func(o *NodeOptions) { o.NoOdd, o.NoMachine, o.NoTypes, o.Conformance = true, true, true, true })
 	const uri = "urn://node-opcua-simulator"
 	if !slices.Contains(u.Namespaces, uri) {
