@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -12,6 +13,8 @@ import (
 // ProbeOptions of Probe.
 type ProbeOptions struct {
 	Progress func(step string) // called before each step, may be nil
+
+	lastBody int // largest body that is tried, 0: the constant of this name
 }
 
 // Report is what Probe found.
@@ -55,6 +58,7 @@ type prober struct {
 	report *Report
 	say    func(string)
 	now    int64 // ns: base of the times written
+	body   int   // bytes: largest body to try
 }
 
 // Probe measures the habits of the server behind c in scratch databases (buckets) of its own, whose names begin with
@@ -76,7 +80,7 @@ func Probe(ctx context.Context, c *Client, o ProbeOptions) (report *Report, err 
 	if err != nil {
 		return report, err
 	}
-	p := &prober{c: c.on(name), expire: c.on(name + "_rp"), table: server.Habits, report: report, say: say, now: time.Now().UnixNano()}
+	p := &prober{c: c.on(name), expire: c.on(name + "_rp"), table: server.Habits, report: report, say: say, now: time.Now().UnixNano(), body: cmp.Or(o.lastBody, lastBody)}
 	defer func() { err = errors.Join(err, p.cleanUp(ctx)) }()
 	say("create scratch database " + name)
 	if err := c.EnsureDatabase(ctx, p.c.opts.Database, 0); err != nil {

@@ -178,7 +178,7 @@ const (
 
 func (p *prober) checkBody(ctx context.Context) (Check, error) {
 	largest, refused, slow := 0, "", false
-	for size := firstBody; size <= lastBody && refused == ""; size *= 2 {
+	for size := firstBody; size <= p.body && refused == ""; size *= 2 {
 		r, err := p.writeBig(ctx, size)
 		switch {
 		case err != nil:
@@ -199,7 +199,7 @@ func (p *prober) checkBody(ctx context.Context) (Check, error) {
 	}
 	switch want := p.table.MaxBody; {
 	case want < 0:
-		k.Expected, k.OK = fmt.Sprintf("%d MiB", lastBody>>20), largest == lastBody || slow && k.OK
+		k.Expected, k.OK = fmt.Sprintf("%d MiB", p.body>>20), largest == p.body || slow && k.OK
 	case want > 0:
 		k.Expected, k.OK = fmt.Sprintf("%d MiB", want>>20), int64(largest) <= want && (int64(largest)*2 > want || slow)
 	}
