@@ -86,6 +86,7 @@ func hurtable(t testing.TB, n int, clean bool) (written, map[string][]byte) {
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		t.Run(fmt.Sprintf("clean=%v", clean), func(t *testing.T) {
+			t.Parallel()
 			w, files := hurtable(t, 14, clean)
 			for _, name := range slices.Sorted(maps.Keys(files)) {
 				if name == lockName {

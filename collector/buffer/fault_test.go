@@ -68,6 +68,7 @@ func (l *Log) exercise(w written) error {
 // on opening again after kill -9 and after a good end. The error must come out, and nothing that was durable may be
 // gone unseen afterwards.
 func TestEveryCallFails(t *testing.T) {
+	t.Parallel()
 	limits := func(o *setup) { o.MaxBytes, o.Policy = 16<<10, DropClass }
 	base, _ := inMemory()
 	limits(&base)

@@ -95,6 +95,7 @@ func childCommand(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Sc
 // TestKill9 kills a writing process a hundred times at random moments. Every number that it had printed as durable must be
 // there after each kill, with its own payload, in order, without holes.
 func TestKill9(t *testing.T) {
+	t.Parallel()
 	kills := 100
 	if testing.Short() {
 		kills = 10
