@@ -25,7 +25,7 @@ func (s *Session) regroup() {
 	for _, g := range old {
 		s.drop(g)
 	}
-	s.board.changed = true
+	s.altered()
 }
 
 // drop forgets a group that is not wanted any more.

@@ -42,9 +42,15 @@ type GroupEstate struct {
 	First        uint32            // number of its first message; 0: none has come yet
 	Since        telemetry.Instant // when it was made, server's clock
 
-	Publishing time.Duration // as asked for
-	Priority   uint8
-	Modified   bool `json:",omitempty"` // asked for anew, the server does not know yet
+	// Debt is the loss that was not ledgered yet when the subscription was made; nil when there was none.
+	Debt *Debt `json:",omitempty"`
+
+	// What was asked for.
+	Publishing     time.Duration
+	Priority       uint8
+	KeepAliveCount uint32
+	LifetimeCount  uint32
+	Modified       bool `json:",omitempty"` // asked for anew, the server does not know yet
 
 	Interval  time.Duration // as revised
 	KeepAlive time.Duration
@@ -52,6 +58,13 @@ type GroupEstate struct {
 
 	Items  []ItemEstate
 	Doomed []uint32 `json:",omitempty"` // monitored items to delete
+}
+
+// Debt is a loss whose end is not known.
+type Debt struct {
+	From   telemetry.Instant // publish time
+	Cause  telemetry.Cause
+	Detail string
 }
 
 // ItemEstate is one monitored item, or one that the server refuses.

@@ -42,8 +42,13 @@ type openGap struct {
 // subscription is one of the server's. It belongs to one session.
 type subscription struct {
 	id        uint32
-	interval  time.Duration // revised
-	keepAlive time.Duration // longest silence: revised count × interval
+	stream    uint64 // see Mark
+	first     uint32 // number of its first message, 0 while none has come
+	since     telemetry.Instant
+	debt      *openGap          // what was open when it was made: on disk when its first message is
+	terms     subscriptionTimes // as asked for
+	interval  time.Duration     // revised
+	keepAlive time.Duration     // longest silence: revised count × interval
 	lifetime  time.Duration
 
 	seq     *sequencer[notification]
@@ -58,6 +63,10 @@ type subscription struct {
 	avail    []uint32 // what the server keeps for Republish
 	availFor uint32   // the message number that avail came with
 	dead     string   // why it must be created again; "" while it lives
+
+	riders  []uint32 // messages with nothing to store: acknowledged with the next one that has something
+	durable uint32   // taken over: all before this number is on disk, the acknowledgements may be lost; 0: nothing to do
+	foreign bool     // taken over, and its first message is not known
 }
 
 // notification is a NotificationMessage on its way.

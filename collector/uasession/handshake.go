@@ -32,6 +32,9 @@ type session struct {
 	target      target
 }
 
+// errMute says that a server did not answer the attempt to take its session over.
+var errMute = errors.New("take the session over")
+
 // establish opens a channel with a session on it. When old is not nil, the server's session is taken over if it is
 // still there; reactivated says so. With trusted the endpoint of old is used without asking the server for its list:
 // one connect instead of two while the line comes and goes.
@@ -53,7 +56,7 @@ func establish(ctx context.Context, cfg *ServerConfig, old *session, trusted boo
 		}
 		if codeOf(err) == 0 { // not the server's no: the channel is of no use
 			c.close()
-			return nil, nil, false, err
+			return nil, nil, false, fmt.Errorf("%w: %w", errMute, err)
 		}
 		c.token = nil
 	}

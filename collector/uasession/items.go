@@ -17,7 +17,7 @@ func (s *Session) createItems(l *link, g *group, items []*item) error {
 	if len(items) == 0 {
 		return nil
 	}
-	s.board.changed = true
+	s.altered()
 	ready, err := s.resolve(l, items)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (s *Session) itemFailed(it *item, code ua.StatusCode, why string) {
 	it.state, it.id, it.handle, it.reason, it.code = itemBad, 0, 0, why, code
 	it.tries++
 	it.next = now.Add(retryDelay(it.tries, s.cfg.Timing.RetryItem, s.cfg.Timing.RetryMax))
-	s.board.changed = true
+	s.altered()
 	if mark {
 		s.mark(it, telemetry.Status(code))
 	}
@@ -279,7 +279,7 @@ func (s *Session) deleteItems(l *link, sub *subscription, items []*item) error {
 		}
 		it.state, it.id, it.handle = itemNew, 0, 0
 	}
-	s.board.changed = true
+	s.altered()
 	split := splitter{limit: &s.limits.monitor}
 	err := split.run(len(ids), func(lo, hi int) error {
 		_, err := call[*ua.DeleteMonitoredItemsResponse](l.ctx, l.ch, &ua.DeleteMonitoredItemsRequest{
@@ -324,7 +324,7 @@ func (s *Session) modifyItems(l *link, g *group, items []*item) error {
 	if err != nil {
 		return fmt.Errorf("modify monitored items: %w", err)
 	}
-	s.board.changed = true
+	s.altered()
 	if len(again) == 0 {
 		return nil
 	}

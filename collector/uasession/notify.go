@@ -1,6 +1,7 @@
 package uasession
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -28,6 +29,9 @@ func publishTime(n notification) telemetry.Instant {
 func (s *Session) deliver(g *group, n notification) {
 	sub := g.sub
 	m := &Message{Group: g.cfg.Name, Seq: n.msg.SequenceNumber, Published: publishTime(n), Received: n.received}
+	if m.Seq != 0 {
+		m.Stream = sub.stream
+	}
 	for _, x := range n.msg.NotificationData {
 		if x == nil {
 			continue
@@ -48,12 +52,27 @@ func (s *Session) deliver(g *group, n notification) {
 		s.board.lastValue = max(s.board.lastValue, m.Received)
 		sub.initial = false
 	}
-	done := s.acks.done(s.loop, sub.id, m.Seq)
-	if len(m.Samples) == 0 {
-		done() // nothing in it has to reach a disk
+	if len(m.Samples) == 0 { // nothing in it has to reach a disk
+		sub.ride(m.Seq)
 		return
 	}
-	s.out.put(event{m: m, done: done})
+	s.out.put(event{m: m, done: s.acks.done(s.loop, sub.id, m.Seq, sub.riders...)})
+	sub.riders = nil
+}
+
+// maxRiders bounds the messages that wait for one with something to store. No server keeps more.
+const maxRiders = 1000
+
+// ride leaves message n to be acknowledged with the next that has something to store: the next process asks for all
+// behind the newest message on disk, and must not find that one of them is gone.
+func (sub *subscription) ride(n uint32) {
+	if n == 0 {
+		return
+	}
+	if len(sub.riders) == maxRiders {
+		sub.riders = slices.Delete(sub.riders, 0, 1)
+	}
+	sub.riders = append(sub.riders, n)
 }
 
 // decode turns the values of one notification into samples of m.

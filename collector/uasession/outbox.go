@@ -143,8 +143,8 @@ type ackList struct {
 
 func newAckList() *ackList { return &ackList{change: make(chan struct{}, 1)} }
 
-// done returns the callback for one message. Only its first call counts.
-func (a *ackList) done(loop uint64, sub, seq uint32) func() {
+// done returns the callback for one message, and for others that are acknowledged with it. Only its first call counts.
+func (a *ackList) done(loop uint64, sub, seq uint32, riders ...uint32) func() {
 	a.mu.Lock()
 	a.pending++
 	a.mu.Unlock()
@@ -157,8 +157,13 @@ func (a *ackList) done(loop uint64, sub, seq uint32) func() {
 		}
 		called = true
 		a.pending--
-		if loop == a.loop && seq != 0 {
-			a.ready = append(a.ready, ack{sub, seq})
+		if loop == a.loop {
+			for _, n := range riders {
+				a.ready = append(a.ready, ack{sub, n})
+			}
+			if seq != 0 {
+				a.ready = append(a.ready, ack{sub, seq})
+			}
 		}
 		signal(a.change)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -76,11 +77,17 @@ func (s *Session) published(l *link, p published) error {
 		return nil
 	}
 	g := s.groupOf(p.resp.SubscriptionID)
-	if g == nil {
-		return nil // a subscription that was deleted meanwhile
+	if g == nil { // a subscription that was deleted meanwhile
+		if s.heir && !slices.Contains(s.orphans, p.resp.SubscriptionID) { // or that the process before could not tell of
+			s.orphans = append(s.orphans, p.resp.SubscriptionID)
+		}
+		return nil
 	}
 	msg := p.resp.NotificationMessage
 	g.sub.keepList(msg.SequenceNumber, p.resp.AvailableSequenceNumbers)
+	if msg.SequenceNumber != 0 {
+		s.settleInherited(g.sub, msg.SequenceNumber)
+	}
 	s.arrived(g, notification{msg, p.received})
 	return nil
 }
@@ -141,7 +148,9 @@ func (s *Session) arrived(g *group, n notification) {
 		s.deliver(g, n)
 		return
 	}
-	switch sub.seq.accept(number, n) {
+	verdict := sub.seq.accept(number, n)
+	s.began(sub)
+	switch verdict {
 	case inOrder:
 		s.deliver(g, n)
 		s.drain(g)
@@ -161,6 +170,7 @@ func (s *Session) keepAlive(g *group, n notification) {
 	at := publishTime(n)
 	if n.msg.SequenceNumber != 0 {
 		g.sub.seq.announce(n.msg.SequenceNumber)
+		s.began(g.sub)
 	}
 	g.sub.alive = at
 	s.noteMissing(g)

@@ -57,6 +57,7 @@ func (s *Session) republish(l *link, g *group) (more bool, err error) {
 		s.board.n.Republished++
 		sub.seen, sub.tries = time.Now(), 0
 		sub.seq.accept(n, notification{})
+		s.began(sub)
 		s.deliver(g, notification{resp.NotificationMessage, telemetry.Now()})
 		s.drain(g)
 		return true, nil
@@ -79,8 +80,8 @@ func (s *Session) republish(l *link, g *group) (more bool, err error) {
 	return true, nil
 }
 
-// undecodable counts the tries of message n and gives it up in the end: acknowledged, so that the server lets go of
-// it, and ledgered.
+// undecodable counts the tries of message n and gives it up in the end: ledgered, and acknowledged with the next one, so
+// that the server lets go of it.
 func (s *Session) undecodable(g *group, n uint32, err error) {
 	s.board.failed(err)
 	if g.sub.tries++; g.sub.tries < maxDecodeTries {
@@ -90,7 +91,7 @@ func (s *Session) undecodable(g *group, n uint32, err error) {
 	g.sub.seq.announce(nextSeq(n))
 	s.board.n.Undecodable++
 	s.giveUp(g, telemetry.CauseDecode, nextSeq(n))
-	s.acks.done(s.loop, g.sub.id, n)()
+	g.sub.ride(n)
 }
 
 // giveUp gives up the messages before number known, and delivers what is held behind them.
@@ -119,7 +120,7 @@ func (s *Session) abandon(g *group) {
 		s.handles.drop(it.handle)
 	}
 	g.forget()
-	s.board.changed = true
+	s.altered()
 }
 
 // awaitRoom waits until the sink has taken enough: recovered messages count like others.

@@ -13,6 +13,7 @@ func (s *Session) serve(l *link, reactivated bool) error {
 	if err := s.settle(l, reactivated); err != nil {
 		return err
 	}
+	s.tell()
 	s.board.set(StateRunning, "collecting")
 	s.log.Info().Bool("reactivated", reactivated).Str("policy", s.board.policy).Msg("collecting")
 	s.show()
@@ -43,6 +44,7 @@ func (s *Session) serve(l *link, reactivated bool) error {
 		if err == nil {
 			err = s.tend(l, time.Now())
 		}
+		s.tell()
 		if err != nil {
 			return err
 		}
@@ -69,11 +71,14 @@ func (s *Session) settle(l *link, reactivated bool) error {
 		}
 	}
 	s.namespace = namespaces
-	if !reactivated {
+	if !reactivated || s.limits == (opLimits{}) {
 		first := firstLimits(s.cfg.Limits.Batch, l.ch.maxRequest)
 		if s.limits, _, err = readLimits(l.ctx, l.ch, s.cfg.Timing, first); err != nil {
 			return err
 		}
+	}
+	if err := s.learnInherited(l); err != nil {
+		return err
 	}
 	for _, g := range s.groups {
 		if g.sub != nil && g.sub.dead == "" {
@@ -82,6 +87,7 @@ func (s *Session) settle(l *link, reactivated bool) error {
 			}
 		}
 	}
+	s.inherited()
 	return s.reconcile(l)
 }
 

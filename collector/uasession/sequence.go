@@ -42,6 +42,9 @@ func newSequencer[T any]() *sequencer[T] {
 	return &sequencer[T]{next: 1, target: 1, held: make(map[uint32]T)}
 }
 
+// resume makes s go on at n, a number that is known to have been used or to be the next.
+func (s *sequencer[T]) resume(n uint32) { s.first, s.next, s.target = 1, n, n }
+
 // verdict says what became of a message.
 type verdict uint8
 

@@ -18,7 +18,7 @@ import (
 //	      ┌────────── backoff ◄──────────────┬──────────────────┐
 //	      ▼                                  │ refused          │ line dead, silence,
 //	connecting ── channel, then ─────────────┤                  │ session forgotten
-//	      │       1 take the old session over│                  │
+//	      │       1 take the old session over│                  │  (also one of the process before: Estate)
 //	      │       2 else make a new one      │                  │
 //	      ▼                                  │                  │
 //	    setup ── per group ──────────────────┘                  │
@@ -58,6 +58,11 @@ type Session struct {
 	said      string   // the last failure that was logged
 	trusted   bool     // the endpoint of old was good at the last connect
 	orphans   []uint32 // subscriptions to delete at the server
+	estate    *Estate  // being taken over, until its messages have been asked for; else nil
+	heir      bool     // old was taken over from another process
+	attempts  int      // see Estate.Attempts
+	unsaid    bool     // the estate is not what the sink was told
+	mute      int      // take-overs in a row that got no answer
 	resume    map[string]telemetry.Instant
 	loop      uint64 // counts sessions: acknowledgements of an older one are void
 	namespace []string
@@ -127,6 +132,7 @@ func (s *Session) Run(ctx context.Context) error {
 			stop()
 		}
 	})
+	s.inherit()
 	s.regroup()
 	for run.Err() == nil {
 		s.once(run)
@@ -136,6 +142,7 @@ func (s *Session) Run(ctx context.Context) error {
 	wg.Wait()
 	s.board.set(StateStopped, "stopped")
 	s.show()
+	s.sink.Estate(Estate{})
 	return refused
 }
 
@@ -146,6 +153,7 @@ func (s *Session) once(ctx context.Context) {
 	c, ses, reactivated, err := establish(ctx, &s.cfg, s.old, s.trusted)
 	if err != nil {
 		s.trusted = false // the next try asks the server for its endpoints again
+		s.muted(err)
 		if ctx.Err() == nil {
 			s.failed(err)
 			s.board.n.ConnectFails++
@@ -157,11 +165,13 @@ func (s *Session) once(ctx context.Context) {
 	s.board.connected(&s.cfg, ses)
 	if reactivated {
 		s.board.n.Reactivated++
+		s.attempted()
 	} else {
 		s.board.n.Sessions++
 		s.newSession()
 	}
-	s.old = ses
+	s.old, s.mute, s.unsaid = ses, 0, true
+	s.tell()
 	l := newLink(ctx, s, c, ses)
 	err = s.serve(l, reactivated)
 	s.board.disconnected()
@@ -173,8 +183,9 @@ func (s *Session) once(ctx context.Context) {
 	l.close()
 	s.leftovers(l)
 	if sessionGone(err) {
-		s.old = nil
+		s.old, s.unsaid = nil, true
 	}
+	s.tell()
 	s.failed(err)
 }
 
@@ -183,7 +194,7 @@ func (s *Session) newSession() {
 	s.loop++
 	s.acks.reset(s.loop)
 	s.handles.reset()
-	s.orphans = nil
+	s.orphans, s.estate, s.heir, s.attempts = nil, nil, false, 0
 	for _, g := range s.groups {
 		if g.sub != nil {
 			s.lose(g, telemetry.CauseSession, "the server did not keep the session")

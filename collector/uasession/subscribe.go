@@ -3,6 +3,7 @@ package uasession
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -47,13 +48,19 @@ func (s *Session) createSubscription(l *link, g *group) error {
 		return fmt.Errorf("create subscription of group %s: %w", g.cfg.Name, err)
 	}
 	now := time.Now()
-	g.sub = &subscription{id: resp.SubscriptionID, seq: newSequencer[notification](), made: now, seen: now, initial: true}
+	g.sub = &subscription{
+		id: resp.SubscriptionID, stream: newStream(), since: s.serverNow(), seq: newSequencer[notification](), made: now, seen: now, initial: true,
+	}
+	if g.open != nil {
+		debt := *g.open
+		g.sub.debt = &debt
+	}
 	g.sub.revise(resp.RevisedPublishingInterval, resp.RevisedMaxKeepAliveCount, resp.RevisedLifetimeCount, want)
 	if g.known == 0 {
 		g.known = s.serverNow() // what is lost from here on is a loss
 	}
 	g.modified, g.doomed = false, nil
-	s.board.changed = true
+	s.altered()
 	if err := s.createItems(l, g, g.items); err != nil {
 		return err
 	}
@@ -73,9 +80,13 @@ func (sub *subscription) revise(interval float64, keepAlive, lifetime uint32, wa
 	if lifetime == 0 {
 		lifetime = want.lifetime
 	}
+	sub.terms = want
 	sub.keepAlive = multiply(sub.interval, keepAlive)
 	sub.lifetime = multiply(sub.interval, lifetime)
 }
+
+// newStream draws the name of a subscription's numbers.
+func newStream() uint64 { return max(1, rand.Uint64()) }
 
 func multiply(d time.Duration, n uint32) time.Duration {
 	const longest = 100 * 24 * time.Hour
@@ -100,7 +111,7 @@ func (s *Session) modifySubscription(l *link, g *group) error {
 		return fmt.Errorf("modify subscription of group %s: %w", g.cfg.Name, err)
 	}
 	g.sub.revise(resp.RevisedPublishingInterval, resp.RevisedMaxKeepAliveCount, resp.RevisedLifetimeCount, want)
-	s.board.changed = true
+	s.altered()
 	return nil
 }
 
