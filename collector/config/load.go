@@ -105,8 +105,8 @@ func (d *decoder) buffer(b *block, out *Buffer) {
 	}
 	b = v.block(levelBuffer)
 	b.filename("dir", &out.Dir)
-	b.size("segment_bytes", &out.SegmentBytes, 1<<20, 1<<30)
-	b.size("max_bytes", &out.MaxBytes, 64<<20, 1<<50)
+	b.size("segment_bytes", &out.SegmentBytes, 64<<10, 1<<30)
+	b.size("max_bytes", &out.MaxBytes, 1<<20, 1<<50)
 	b.duration("max_age", &out.MaxAge, 0, 3650*day)
 	b.duration("sync_interval", &out.SyncInterval, 0, time.Second)
 	b.duration("retain", &out.Retain, 0, 365*day)

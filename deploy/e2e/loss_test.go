@@ -51,19 +51,20 @@ func plainly(made []oracle.Sample) []oracle.Sample {
 }
 
 // Fault 27: the store is away until the buffer's limit is reached, with each drop policy. What the policy gave up is
-// ledgered, and the counts of the ledger are exactly the samples that are missing.
+// ledgered and counted; only what was on its way to the store in that moment may have arrived all the same.
 func TestBufferLimit(t *testing.T) {
 	for _, policy := range []string{"oldest", "newest", "class"} {
 		t.Run(policy, func(t *testing.T) {
-			machine := newMachine(t, "saw-1", 100)
+			machine := newMachine(t, "saw-1", 300)
+			machine.noisy = true
 			store, url := startHistorian(t)
 			gw := newGateway(t, "url: "+url+", database: kvarts", machine.yaml(machine.srv.Endpoint()))
 			gw.head = strings.Replace(gw.head, "max_bytes: 1GiB, segment_bytes: 1MiB", "max_bytes: 1MiB, segment_bytes: 64KiB, policy: "+policy, 1)
 			gw.write()
 			gw.start()
-			gw.awaitRunning(100)
+			gw.awaitRunning(300)
 			store.kill()
-			machine.work(2 * time.Millisecond) // 50,000 samples a second
+			machine.work(10 * time.Millisecond) // 30,000 samples a second
 			time.Sleep(8 * time.Second)
 			machine.rest()
 			store.start()
@@ -80,10 +81,11 @@ func TestBufferLimit(t *testing.T) {
 					counted += g.Count
 				}
 			}
-			if a.Ledgered == 0 || counted != int64(a.Ledgered) {
+			const underWay = 20_000 // lines of one batch: the one that is tried again while the store is away
+			if arrived := counted - int64(a.Ledgered); a.Ledgered == 0 || arrived < 0 || arrived > underWay {
 				t.Errorf("the ledger counts %d samples, %d are missing: %+v", counted, a.Ledgered, *a)
 			}
-			t.Logf("%+v", *a)
+			t.Logf("%+v, the ledger counts %d", *a, counted)
 		})
 	}
 }

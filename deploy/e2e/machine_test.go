@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type simMachine struct {
 	vars    []*uaserver.Variable
 	targets map[string]oracle.Target
 	log     safeBuffer
+	noisy   bool // values that compress badly instead of counting
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -116,7 +118,11 @@ func (m *simMachine) work(period time.Duration) {
 		for n := 1.0; ; n++ {
 			now := uaserver.DateTimeOf(time.Now())
 			for i, v := range m.vars {
-				updates[i] = uaserver.Update{Variable: v, Data: uaserver.Data{Value: n, Status: ua.StatusOK, Source: now}}
+				value := n
+				if m.noisy {
+					value = math.Sin(n*31 + float64(i))
+				}
+				updates[i] = uaserver.Update{Variable: v, Data: uaserver.Data{Value: value, Status: ua.StatusOK, Source: now}}
 			}
 			if err := m.srv.SetAll(updates); err != nil {
 				m.t.Errorf("machine %s: %v", m.name, err)
