@@ -30,7 +30,7 @@ func (a *Agent) View() status.View {
 	v.Gaps, v.GapsTotal = a.ledger.gaps()
 	q, err := a.quarantine.Stat()
 	if err != nil {
-		v.Warnings = append(v.Warnings, err.Error())
+		v.Troubles = append(v.Troubles, err.Error())
 	}
 	v.Quarantine = q
 	return v

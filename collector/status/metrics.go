@@ -30,10 +30,14 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	b := &v.Buffer
 	e.gauge("buffer_bytes", "Size of the buffer on disk.", float64(b.Bytes))
-	e.gauge("buffer_limit_bytes", "Limit of the buffer.", float64(b.MaxBytes))
-	e.gauge("buffer_disk_free_bytes", "Room left on the buffer's disk.", float64(b.FreeBytes))
+	e.gauge("buffer_limit_bytes", "Limit of the buffer's size; 0: none.", float64(b.MaxBytes))
+	if b.FreeBytes >= 0 {
+		e.gauge("buffer_disk_free_bytes", "Room left on the buffer's disk.", float64(b.FreeBytes))
+	}
 	e.gauge("buffer_disk_full", "1 while the disk takes no values.", truth(b.DiskFull))
-	e.age("buffer_oldest_seconds", "Age of the oldest record.", b.Oldest)
+	e.age("buffer_oldest_seconds", "Age of the oldest block in the buffer.", b.Oldest)
+	e.gauge("buffer_failed", "1 when an fsync has failed: the collector is ending.", truth(b.Failed != ""))
+	e.gauge("troubles", "What does not work in the collector itself and does not stop it: see the page.", float64(len(v.Troubles)))
 	for i := range v.Servers {
 		e.server(&v.Servers[i])
 	}
@@ -43,6 +47,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range v.Workers {
 		for _, s := range w.Servers {
 			e.gauge("worker_running", "1 while the worker process of the server runs.", truth(w.Running), "server", s)
+			e.counter("worker_starts_total", "Starts of that process since its servers are together.", uint64(w.Starts), "server", s)
 		}
 	}
 }
@@ -88,8 +93,9 @@ func truth(b bool) float64 {
 
 func (e *emitter) server(s *Server) {
 	l := []string{"server", s.Server}
-	e.gauge("server_connected", "1 while a session is active.", truth(s.Connected), l...)
+	e.gauge("server_connected", "1 while a session with the server is active.", truth(s.Connected), l...)
 	e.age("server_last_value_age_seconds", "Age of the newest value.", s.LastValue, l...)
+	e.age("server_last_seen_age_seconds", "Time since the server was last heard of, keep-alives included.", s.LastSeen(), l...)
 	e.gauge("server_items", "Monitored items that the server accepted.", float64(s.ItemsOK), l...)
 	e.gauge("server_items_refused", "Tags that the server refuses.", float64(s.ItemsBad), l...)
 	if s.ClockRTT > 0 {
@@ -125,16 +131,16 @@ func (e *emitter) server(s *Server) {
 
 func (e *emitter) destination(d *Destination) {
 	l := []string{"destination", d.Name}
-	e.gauge("destination_held", "1 while a person must act.", truth(d.Condition == forward.Held), l...)
+	e.gauge("destination_held", "1 while a person must act: the page says how.", truth(d.Condition == forward.Held), l...)
 	e.gauge("destination_waiting_records", "Blocks that the destination does not have.", float64(d.Records), l...)
-	e.gauge("destination_waiting_bytes", "Bytes of these blocks.", float64(d.State.Bytes), l...)
-	e.age("destination_oldest_seconds", "Age of the oldest of them.", d.Oldest, l...)
+	e.gauge("destination_waiting_bytes", "Bytes of the blocks that the destination does not have.", float64(d.State.Bytes), l...)
+	e.age("destination_oldest_seconds", "Age of the oldest block that the destination does not have.", d.Oldest, l...)
 	e.age("destination_last_success_seconds", "Time since the last accepted write.", d.LastSuccess, l...)
-	e.gauge("destination_live_lag_seconds", "Age of the oldest waiting live block.", d.LiveLag.Seconds(), l...)
+	e.gauge("destination_live_lag_seconds", "Age of the oldest waiting block that is not part of a backlog.", d.LiveLag.Seconds(), l...)
 	e.counter("destination_lines_total", "Lines delivered, those put into quarantine included.", d.Totals.Lines, l...)
 	e.counter("destination_quarantined_lines_total", "Lines that the store refused.", d.Totals.QuarantinedLines, l...)
 	e.counter("destination_sent_bytes_total", "Compressed bytes sent.", d.Totals.Bytes, l...)
 	for class, n := range d.Totals.ByClass {
-		e.counter("destination_answers_total", "Answers by class.", n, "destination", d.Name, "class", class)
+		e.counter("destination_answers_total", "Answers of the store by class: ok, retry, hold, split, …", n, "destination", d.Name, "class", class)
 	}
 }

@@ -31,27 +31,35 @@ func Serve(ctx context.Context, addr string, src Source) error {
 	if err != nil {
 		return fmt.Errorf("status page: %w (another collector? choose another status.listen)", err)
 	}
-	srv := &http.Server{Handler: Handler(src), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
-	stopped := make(chan error, 1)
+	srv := newServer(src)
+	serving, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
 	go func() {
-		<-ctx.Done()
+		defer close(stopped)
+		<-serving.Done()
 		grace, cancel := context.WithTimeout(context.Background(), stopGrace)
 		defer cancel()
 		if srv.Shutdown(grace) != nil {
 			_ = srv.Close() // whoever still reads after the grace is cut off
 		}
-		stopped <- nil
 	}()
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	err = srv.Serve(ln)
+	cancel()
+	<-stopped
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("status page on %s: %w", ln.Addr(), err)
 	}
-	return <-stopped
+	return nil
+}
+
+func newServer(src Source) *http.Server {
+	return &http.Server{Handler: Handler(src), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 }
 
 // Handler answers
 //
-//	/             the page
+//	/             the page; with ?pause it does not load itself again
 //	/status.json  the View
 //	/metrics      Prometheus
 //	/healthz      200 while the process works at all
@@ -62,14 +70,14 @@ func Handler(src Source) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(newMetrics(src), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { servePage(w, src.View()) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { servePage(w, src.View(), r.URL.Query().Has("pause")) })
 	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		_ = enc.Encode(src.View()) // the reader is gone
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		v := src.View()
@@ -103,6 +111,9 @@ func answer(w http.ResponseWriter, problems []string) {
 // unready lists what keeps values from reaching the disk.
 func unready(v *View) []string {
 	var out []string
+	if v.Buffer.Failed != "" {
+		out = append(out, "the buffer has failed: "+v.Buffer.Failed)
+	}
 	if v.Buffer.DiskFull {
 		out = append(out, "the buffer's disk is full: the servers are queueing")
 	}

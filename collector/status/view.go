@@ -40,6 +40,14 @@ type Server struct {
 	Endpoint string `json:"endpoint"`
 }
 
+// LastSeen is when the server was last heard of, keep-alives included; 0: never.
+func (s Server) LastSeen() (at telemetry.Instant) {
+	for _, g := range s.Groups {
+		at = max(at, g.LastSeen)
+	}
+	return at
+}
+
 // Worker is one child process.
 type Worker struct {
 	PID       int       `json:"pid"` // 0: a goroutine
@@ -65,6 +73,9 @@ type Destination struct {
 
 // WaitingBytes is State.Bytes under a name that the page's template can convert.
 func (d Destination) WaitingBytes() int64 { return int64(d.State.Bytes) }
+
+// Failing says that the last failure is not over.
+func (d Destination) Failing() bool { return d.Failure != nil && d.Failure.At >= d.LastSuccess }
 
 // Source gives the current View. It is called from several goroutines.
 type Source interface{ View() View }
