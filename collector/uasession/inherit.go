@@ -138,7 +138,7 @@ func (s *Session) inheritItem(g *group, e *ItemEstate) (*item, error) {
 	it.plain, it.stale = e.Plain, e.Stale
 	if e.Handle == 0 {
 		it.state, it.code, it.reason, it.since, it.lostAt = itemBad, ua.StatusCode(e.Code), e.Reason, e.Since, e.LostAt
-		it.stale = false
+		it.next, it.stale = time.Now(), false
 		return it, nil
 	}
 	node, err := decodeNode(e.NodeID)
