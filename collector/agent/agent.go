@@ -56,6 +56,7 @@ type Agent struct {
 	quarantine *quarantine.Store
 	forwards   []*destination
 	published  published
+	heirlooms  heirlooms
 	troubles   troubles
 	samples    atomic.Uint64
 	holding    atomic.Int32 // how many wait for room on the disk

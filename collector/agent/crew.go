@@ -200,6 +200,7 @@ func (c *crew) brief(ctx context.Context, m *mate) error {
 		for _, s := range setup.Servers { // also of those that it has: a session may have to be made anew
 			setup.Resume[s] = c.a.published.of(s)
 		}
+		setup.Estates, setup.Next = c.a.heirlooms.of(setup.Servers)
 		if err := m.out.JSON(worker.KindSetup, setup); err != nil {
 			return err
 		}

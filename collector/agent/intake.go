@@ -36,6 +36,9 @@ type pendingAck struct {
 	sync   bool           // also what the buffer refused
 	tracks *worker.Tracks // instead of a block: a checkpoint to save when seq is durable
 	resume map[string]telemetry.Instant
+
+	server, group string
+	mark          uasession.Mark // the newest message that is complete when seq is durable
 }
 
 // run reads frames until the worker's side ends: io.EOF when it ended between frames, io.ErrUnexpectedEOF when it died
@@ -108,6 +111,13 @@ func (in *intake) take(ctx context.Context, f worker.Frame) error {
 			}
 		}
 		return nil
+	case worker.KindEstate:
+		e, err := worker.Decode[worker.Estate](f)
+		if err != nil {
+			return err
+		}
+		in.a.heirlooms.leave(e.Server, e.Estate)
+		return nil
 	case worker.KindTracks:
 		t, err := worker.ParseTracks(f.Body)
 		if err != nil {
@@ -143,7 +153,7 @@ func (in *intake) block(ctx context.Context, b *worker.Block) error {
 	}
 	in.a.published.note(b.Server, b.Group, b.Published)
 	in.a.samples.Add(uint64(b.Samples))
-	in.push(pendingAck{id: b.ID, seq: in.last, sync: in.refused})
+	in.push(pendingAck{id: b.ID, seq: in.last, sync: in.refused, server: b.Server, group: b.Group, mark: b.Mark})
 	in.refused = false
 	return nil
 }
@@ -222,6 +232,7 @@ func (in *intake) confirm(ctx context.Context, list []pendingAck) error {
 		}
 		if p.tracks == nil {
 			id = p.id
+			in.a.heirlooms.reached(p.server, p.group, p.mark)
 			continue
 		}
 		// Without a new checkpoint the buffer keeps what has come since the old one: it is a matter of space.

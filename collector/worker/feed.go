@@ -46,6 +46,8 @@ type feed struct {
 	quiet  int    // how often tracks were not sent since, because nothing changed
 	values uint64 // samples that came from the server, to compare with the session's own count
 
+	legacy legacy
+
 	gaps atomic.Uint64 // sent for the session, to compare with its own count
 
 	typeMu sync.Mutex
@@ -66,6 +68,7 @@ type block struct {
 	published telemetry.Instant
 	received  telemetry.Instant
 	since     time.Time // of the first message in it
+	mark      uasession.Mark
 	done      []func()
 }
 
@@ -240,6 +243,7 @@ func (f *feed) Deliver(ctx context.Context, m *uasession.Message, done func()) e
 	b.done, b.received = append(b.done, done), m.Received
 	if m.Seq != 0 { // else the session made it, and its time says nothing about the server
 		b.published = max(b.published, m.Published)
+		b.mark = uasession.Mark{Stream: m.Stream, Seq: m.Seq}
 		f.values += uint64(len(m.Samples))
 	}
 	if back.n > 0 {
@@ -315,6 +319,9 @@ func (f *feed) flushOld(age time.Duration) error {
 }
 
 func (f *feed) flushOldLocked(age time.Duration) error {
+	if err := f.sendEstate(); err != nil {
+		return err
+	}
 	for name, b := range f.groups {
 		if len(b.done) > 0 && time.Since(b.since) >= age {
 			if err := f.flush(name, b); err != nil {
@@ -329,7 +336,7 @@ func (f *feed) flushOldLocked(age time.Duration) error {
 func (f *feed) flush(group string, b *block) error {
 	rec := buffer.Record{Class: f.class[group], Server: f.name, Group: group, Samples: b.n, Lines: b.n, First: b.first, Last: b.last,
 		Published: b.published, Received: b.received}
-	lines, done := b.lines, b.done
+	lines, done, mark := b.lines, b.done, b.mark
 	*b = block{lines: lines[:0], published: b.published, received: b.received}
 	if rec.Samples > 0 {
 		var err error
@@ -348,7 +355,10 @@ func (f *feed) flush(group string, b *block) error {
 		}
 		rec.Samples, rec.Lines, rec.Payload = 0, 0, nil
 	}
-	return f.w.send(rec, done)
+	if err := f.sendEstate(); err != nil {
+		return err
+	}
+	return f.w.send(rec, mark, done)
 }
 
 func (f *feed) compress(lines []byte) ([]byte, error) {
@@ -364,10 +374,10 @@ func (f *feed) compress(lines []byte) ([]byte, error) {
 }
 
 // send gives rec an id and writes it. Ids reach the parent in order: adding and writing are one step.
-func (w *worker) send(rec buffer.Record, done []func()) error {
+func (w *worker) send(rec buffer.Record, mark uasession.Mark, done []func()) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
-	return w.out.Block(&Block{ID: w.unacked.add(len(rec.Payload), done), Record: rec})
+	return w.out.Block(&Block{ID: w.unacked.add(len(rec.Payload), done), Mark: mark, Record: rec})
 }
 
 // quietTracks is how often in a row tracks that did not change are not sent. They are sent now and then all the same:

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"kvarts/collector/buffer"
+	"kvarts/collector/uasession"
 	"kvarts/historian/telemetry"
 )
 
@@ -19,7 +20,7 @@ import (
 //
 // Parent to worker: Tracks*, Setup, then Ack and Setup (reload) as they come, at last Stop. The end of the stream
 // without it means that the parent is gone.
-// Worker to parent: Block, Gap, Reject, Tracks, Known and State as they come. Their order is kept, so a frame may rely on
+// Worker to parent: Block, Gap, Reject, Tracks, Known, Estate and State as they come. Their order is kept, so a frame may rely on
 // all that was sent before it: a gap that stands before a block is on disk when the block is acknowledged.
 type Kind uint8
 
@@ -34,6 +35,7 @@ const (
 	KindTracks Kind = 'T' // Tracks: numbering of one server's tags, after all its blocks so far
 	KindState  Kind = 'S' // []uasession.ServerState, JSON
 	KindKnown  Kind = 'K' // Known, JSON: after all blocks that it speaks of
+	KindEstate Kind = 'E' // Estate, JSON: before the blocks of the subscriptions that it speaks of
 )
 
 // maxFrame bounds a frame's body. The largest are blocks: a flush of flushBytes of lines, and the tracks of a server
@@ -161,18 +163,22 @@ func errBody(k Kind, body []byte) error {
 // Block is one block on its way to the buffer. Ids count from 1 within the life of a worker.
 type Block struct {
 	ID uint64
+	// Mark is the newest message that is complete with this block: its stream and number. Stream 0: there is none.
+	Mark uasession.Mark
 	buffer.Record
 }
 
 // appendBlock encodes b:
 //
-//	id 8 | class 1 | samples 4 | lines 4 | first 8 | last 8 | published 8 | received 8 | len+server | len+group | payload
+//	id 8 | stream 8 | message 4 | class 1 | samples 4 | lines 4 | first 8 | last 8 | published 8 | received 8 | len+server | len+group | payload
 func appendBlock(dst []byte, b *Block) ([]byte, error) {
 	if len(b.Server) > 255 || len(b.Group) > 255 {
 		return nil, errors.New("name of server or group is longer than 255 bytes")
 	}
 	le := binary.LittleEndian
 	dst = le.AppendUint64(dst, b.ID)
+	dst = le.AppendUint64(dst, b.Mark.Stream)
+	dst = le.AppendUint32(dst, b.Mark.Seq)
 	dst = append(dst, byte(b.Class))
 	dst = le.AppendUint32(dst, b.Samples)
 	dst = le.AppendUint32(dst, b.Lines)
@@ -186,16 +192,17 @@ func appendBlock(dst []byte, b *Block) ([]byte, error) {
 
 // ParseBlock reads the body of a Block frame. Payload aliases body.
 func ParseBlock(body []byte) (Block, error) {
-	const fixed = 8 + 1 + 4 + 4 + 4*8
+	const fixed = 8 + 8 + 4 + 1 + 4 + 4 + 4*8
 	var b Block
 	if len(body) < fixed {
 		return b, errBody(KindBlock, body)
 	}
 	le := binary.LittleEndian
-	b.ID, b.Class = le.Uint64(body), buffer.Class(body[8])
-	b.Samples, b.Lines = le.Uint32(body[9:]), le.Uint32(body[13:])
+	b.ID, b.Mark = le.Uint64(body), uasession.Mark{Stream: le.Uint64(body[8:]), Seq: le.Uint32(body[16:])}
+	b.Class = buffer.Class(body[20])
+	b.Samples, b.Lines = le.Uint32(body[21:]), le.Uint32(body[25:])
 	for i, t := range [...]*telemetry.Instant{&b.First, &b.Last, &b.Published, &b.Received} {
-		*t = telemetry.Instant(le.Uint64(body[17+8*i:]))
+		*t = telemetry.Instant(le.Uint64(body[29+8*i:]))
 	}
 	rest := body[fixed:]
 	for _, name := range [...]*string{&b.Server, &b.Group} {

@@ -10,13 +10,14 @@ import (
 	"pgregory.net/rapid"
 
 	"kvarts/collector/buffer"
+	"kvarts/collector/uasession"
 	"kvarts/historian/telemetry"
 )
 
 func TestBlockRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		instant := func(name string) telemetry.Instant { return telemetry.Instant(rapid.Int64().Draw(t, name)) }
-		want := Block{ID: rapid.Uint64().Draw(t, "id"), Record: buffer.Record{
+		want := Block{ID: rapid.Uint64().Draw(t, "id"), Mark: uasession.Mark{Stream: rapid.Uint64().Draw(t, "stream"), Seq: rapid.Uint32().Draw(t, "seq")}, Record: buffer.Record{
 			Class: buffer.Class(rapid.Byte().Draw(t, "class")), Server: rapid.StringN(0, 60, 255).Draw(t, "server"), Group: rapid.StringN(0, 60, 255).Draw(t, "group"),
 			Samples: rapid.Uint32().Draw(t, "samples"), Lines: rapid.Uint32().Draw(t, "lines"), First: instant("first"), Last: instant("last"),
 			Published: instant("published"), Received: instant("received"), Payload: rapid.SliceOf(rapid.Byte()).Draw(t, "payload")}}
@@ -117,6 +118,8 @@ func FuzzFrames(f *testing.F) {
 				_, _ = Decode[telemetry.Gap](fr)
 			case KindReject:
 				_, _ = Decode[[]Reject](fr)
+			case KindEstate:
+				_, _ = Decode[Estate](fr)
 			default:
 			}
 		}

@@ -36,6 +36,10 @@ type Setup struct {
 	PKI     string   // folder of certificates and trust: the one that the parent began with, whatever Text says
 	// Resume holds per server and group up to when (publish time) everything is on disk.
 	Resume map[string]map[string]telemetry.Instant
+	// Estates holds per server what the worker before left, and Next per server and group the first message that is not
+	// on disk. They count for sessions that this worker begins with; it makes others anew.
+	Estates map[string]*uasession.Estate
+	Next    map[string]map[string]uasession.Mark
 }
 
 // Options of Run.
@@ -64,7 +68,7 @@ var errParentGone = errors.New("the parent process is gone")
 // then but the one that reads In, which ends when In does.
 func Run(ctx context.Context, o Options) error {
 	w := &worker{o: o, out: NewWriter(o.Out), feeds: map[string]*feed{}, restored: map[string]*Tracks{}, states: map[string]uasession.ServerState{},
-		known: Known{}, pins: map[string]telemetry.Type{}}
+		known: Known{}, begun: map[string]bool{}, pins: map[string]telemetry.Type{}}
 	w.unacked.init()
 	group, ctx := errgroup.WithContext(ctx)
 	w.sessions, w.sessionsCtx = errgroup.WithContext(ctx)
@@ -93,7 +97,9 @@ type worker struct {
 	unacked     unacked
 	sending     sync.Mutex // blocks go out in the order of their ids
 
-	setup *Setup // in force; touched only by the control goroutine
+	// Touched only by the control goroutine.
+	setup *Setup          // in force
+	begun map[string]bool // servers that had a session in this worker: what the worker before left of them is used up
 
 	mu       sync.Mutex
 	feeds    map[string]*feed   // by server
@@ -244,7 +250,7 @@ func (w *worker) apply(ctx context.Context, s *Setup, reload bool) error {
 	}
 	for name, f := range begin { // all types are pinned by now
 		f.secret = secrets[name]
-		if err := w.start(f, certs, s.Resume[name]); err != nil {
+		if err := w.start(f, certs, s); err != nil {
 			return err
 		}
 	}
@@ -313,10 +319,14 @@ func (w *worker) prepare(srv *config.Server) (*feed, error) {
 	return newFeed(w, *srv, tracks)
 }
 
-func (w *worker) start(f *feed, certs *pki.Store, resume map[string]telemetry.Instant) error {
-	cfg, err := sessionConfig(&f.server, f.secret, certs.Peer(f.server.ServerCertificate), resume)
+func (w *worker) start(f *feed, certs *pki.Store, s *Setup) error {
+	cfg, err := sessionConfig(&f.server, f.secret, certs.Peer(f.server.ServerCertificate), s.Resume[f.name])
 	if err != nil {
 		return err
+	}
+	if !w.begun[f.name] {
+		w.begun[f.name] = true
+		cfg.Estate, cfg.Next = s.Estates[f.name], s.Next[f.name]
 	}
 	cfg.Pin = f.pin
 	f.session = uasession.New(cfg, f, w.o.Log.With().Str("server", f.name).Logger())
