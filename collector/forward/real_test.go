@@ -323,6 +323,10 @@ func interruptPeer(i *peers.Influx) func(func()) {
 // Fault 22 on real stores: killed under load, back after a while; the backlog is drained with live data between, and
 // everything is there. Then what real servers refuse: types, unparsable lines.
 func TestRealStores(t *testing.T) {
+	outage := 4 * time.Second
+	if testing.Short() {
+		outage = time.Second
+	}
 	for name, start := range backends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -338,7 +342,7 @@ func TestRealStores(t *testing.T) {
 				}
 			}
 			produce(500 * time.Millisecond)
-			interrupt(func() { produce(4 * time.Second) })
+			interrupt(func() { produce(outage) })
 			back := time.Now()
 			worst := time.Duration(0)
 			for time.Since(back) < 2*time.Second {
