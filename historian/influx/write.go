@@ -15,8 +15,9 @@ const expectFrom = 1 << 20
 
 // WriteGzip posts the concatenation of members, each one gzip member of line protocol with ns times, as one batch of
 // lines lines. It never returns a bare error: Result says what to do, and Result.Err is an *Error unless the class is
-// OK. A 401 makes it read the token again and, if there is another one, try once more. members must not be changed
-// until it returns. A batch without bytes is OK without a request.
+// OK. A 401 makes it read the token again and, if there is another one, try once more. members must not be changed,
+// also after it returned: an answer can come while the rest of the body is still being sent. A batch without bytes is OK
+// without a request.
 func (c *Client) WriteGzip(ctx context.Context, members [][]byte, lines int) Result {
 	start := c.now()
 	size := totalBytes(members)
