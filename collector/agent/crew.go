@@ -86,6 +86,9 @@ func (c *crew) run(ctx context.Context) error {
 		}
 		if len(deaths) == 1 {
 			wait = firstRestart
+		} else if alone := c.names(); len(alone) == 1 {
+			// What ends the worker may be a message that its session would get again and again: the next one is new.
+			c.a.heirlooms.leave(alone[0], nil)
 		}
 		select {
 		case <-time.After(wait/2 + rand.N(wait)):

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kvarts/collector/buffer"
+	"kvarts/collector/uasession"
 	"kvarts/collector/worker"
 	"kvarts/historian/telemetry"
 )
@@ -68,6 +69,34 @@ func TestCulpritIsIsolated(t *testing.T) {
 		for _, w := range a.View().Workers {
 			if w.Running != (w.Servers[0] != "c") && w.Running {
 				t.Errorf("%+v", w)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A server that is alone and ends its worker again is not given the session back in which that happens.
+func TestDeadlySessionIsNotInherited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heirs := make(chan int, 100)
+		spawn := &theatre{play: func(p *player) error {
+			s, _, done := p.setup()
+			if done {
+				return nil
+			}
+			heirs <- len(s.Estates)
+			if p.n < 3 {
+				return errors.Join(p.out.JSON(worker.KindEstate, worker.Estate{Server: "a", Estate: &uasession.Estate{Token: []byte{1}}}), errCrash)
+			}
+			return p.rest()
+		}}
+		a := mustNew(t, t.TempDir(), spawn, nil, "a")
+		stop := running(t, a)
+		for i, want := range []int{0, 1, 0, 0} {
+			if got := <-heirs; got != want {
+				t.Errorf("worker %d was left %d sessions, want %d", i, got, want)
 			}
 		}
 		if err := stop(); err != nil {
