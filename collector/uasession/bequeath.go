@@ -1,6 +1,8 @@
 package uasession
 
 import (
+	"slices"
+
 	"github.com/gopcua/opcua/ua"
 
 	"kvarts/historian/telemetry"
@@ -34,7 +36,7 @@ func (s *Session) bequest() Estate {
 	e := Estate{
 		Endpoint: s.cfg.Endpoint, User: s.cfg.User, Policy: old.sec.policy, Mode: uint32(old.sec.mode),
 		Session: old.id, Token: encodeNode(old.token), Nonce: old.nonce, Timeout: old.timeout,
-		Namespaces: s.namespace, Handle: s.handles.given, Attempts: s.attempts, Groups: make(map[string]GroupEstate, len(s.groups)),
+		Namespaces: s.namespace, Handle: s.handles.given, Attempts: s.attempts, Doubts: slices.Clone(s.doubts), Groups: make(map[string]GroupEstate, len(s.groups)),
 	}
 	e.Orphans = append(e.Orphans, s.orphans...)
 	for _, g := range s.groups {

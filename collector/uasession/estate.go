@@ -27,6 +27,8 @@ type Estate struct {
 	// Attempts counts take-overs that did not live to the end of their Republish: a message that kills its reader is
 	// not asked for for ever.
 	Attempts int
+	// Doubts are the messages that may have killed their readers.
+	Doubts []Doubt `json:",omitempty"`
 
 	Orphans []uint32               `json:",omitempty"` // subscriptions to delete
 	Groups  map[string]GroupEstate // by Group.Name
@@ -58,6 +60,13 @@ type GroupEstate struct {
 
 	Items  []ItemEstate
 	Doomed []uint32 `json:",omitempty"` // monitored items to delete
+}
+
+// Doubt is a message that a process asked for and did not live to see, perhaps because of it.
+type Doubt struct {
+	Group  string
+	Mark   Mark
+	Deaths int // processes that asked for it, this one included
 }
 
 // Debt is a loss whose end is not known.

@@ -25,3 +25,31 @@ func TestHandlesAreNeverUsedAgain(t *testing.T) {
 		t.Errorf("after a reset: handle %d", hd)
 	}
 }
+
+func TestInheritedHandles(t *testing.T) {
+	var h handles
+	items := []*item{{handle: 3*handleLeap + 1}, {handle: 7}, {handle: 5}, {handle: 3 * handleLeap}}
+	h.inherit(items[0].handle, items)
+	for _, it := range items {
+		if h.get(it.handle) != it {
+			t.Errorf("handle %d is not its item's", it.handle)
+		}
+	}
+	if h.get(6) != nil || h.get(4) != nil || h.get(8) != nil || h.get(handleLeap) != nil || len(h.spans) != 2 {
+		t.Errorf("%d spans, or a handle that nobody has is somebody's", len(h.spans))
+	}
+	fresh := h.next()
+	it := &item{}
+	h.set(fresh, it)
+	if fresh <= items[0].handle+handleLeap-1 || h.get(fresh) != it || h.next() != fresh+1 {
+		t.Errorf("next handle %d", fresh)
+	}
+	h.drop(7)
+	if h.get(7) != nil || h.get(5) != items[2] {
+		t.Error("drop")
+	}
+	h.reset()
+	if next := h.next(); next != fresh+2 || h.get(5) != nil {
+		t.Errorf("after a reset: %d", next)
+	}
+}

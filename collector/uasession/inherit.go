@@ -14,6 +14,8 @@ const (
 	// maxAttempts is how many processes in a row may die while they take one session over. It is more than one, as a
 	// process dies for the sins of one server and has many.
 	maxAttempts = 6
+	// maxDeaths is how many processes may die of one message.
+	maxDeaths = 2
 	// maxMute is how often in a row a server may leave a take-over without an answer before its session is given up:
 	// some close the connection instead of saying that they do not have the session.
 	maxMute = 3
@@ -66,7 +68,7 @@ func (s *Session) accept(e *Estate) error {
 		sec: security{policy: e.Policy, mode: ua.MessageSecurityMode(e.Mode)},
 	}
 	s.namespace, s.orphans = e.Namespaces, slices.Clone(e.Orphans)
-	s.estate, s.heir, s.attempts = e, true, e.Attempts
+	s.estate, s.heir, s.attempts, s.doubts = e, true, e.Attempts, slices.Clone(e.Doubts)
 	return nil
 }
 
@@ -159,8 +161,31 @@ func (s *Session) attempted() {
 // inherited notes that everything the process before had not brought to disk has been asked for.
 func (s *Session) inherited() {
 	if s.estate != nil {
-		s.estate, s.attempts, s.unsaid = nil, 0, true
+		s.estate, s.attempts, s.doubts, s.unsaid = nil, 0, nil, true
 	}
+}
+
+// fatal says that message n of g has killed those who asked for it, and is not asked for again. When a process has died
+// taking over, the next ones say what they ask for before they do.
+func (s *Session) fatal(g *group, n uint32) bool {
+	if s.estate == nil || s.attempts < 2 {
+		return false
+	}
+	if s.asking { // we live: it was not that one
+		s.doubts, s.asking = s.doubts[:len(s.doubts)-1], false
+	}
+	d := Doubt{Group: g.cfg.Name, Mark: Mark{Stream: g.sub.stream, Seq: n}}
+	if i := slices.IndexFunc(s.doubts, func(o Doubt) bool { return o.Group == d.Group && o.Mark == d.Mark }); i >= 0 {
+		d.Deaths = s.doubts[i].Deaths
+		s.doubts = slices.Delete(s.doubts, i, i+1)
+	}
+	if d.Deaths >= maxDeaths {
+		return true
+	}
+	d.Deaths++
+	s.doubts, s.asking, s.unsaid = append(s.doubts, d), true, true
+	s.tell()
+	return false
 }
 
 // learnInherited pins the types of items that were taken over, before their values come.

@@ -51,6 +51,11 @@ func (s *Session) refill(l *link, g *group, open bool) error {
 func (s *Session) republish(l *link, g *group) (more bool, err error) {
 	sub := g.sub
 	n := sub.seq.next
+	if s.fatal(g, n) {
+		s.dropMessage(g, n)
+		s.acks.done(s.loop, sub.id, n)() // at once: nobody shall come across it again
+		return true, nil
+	}
 	resp, err := call[*ua.RepublishResponse](l.ctx, l.ch, &ua.RepublishRequest{SubscriptionID: sub.id, RetransmitSequenceNumber: n}, s.cfg.Timing.Request)
 	switch {
 	case err == nil && resp.NotificationMessage != nil && resp.NotificationMessage.SequenceNumber == n && len(resp.NotificationMessage.NotificationData) > 0:
@@ -87,11 +92,16 @@ func (s *Session) undecodable(g *group, n uint32, err error) {
 	if g.sub.tries++; g.sub.tries < maxDecodeTries {
 		return
 	}
+	s.dropMessage(g, n)
+	g.sub.ride(n)
+}
+
+// dropMessage ledgers message n, the next of g, as undecodable.
+func (s *Session) dropMessage(g *group, n uint32) {
 	g.sub.tries = 0
 	g.sub.seq.announce(nextSeq(n))
 	s.board.n.Undecodable++
 	s.giveUp(g, telemetry.CauseDecode, nextSeq(n))
-	g.sub.ride(n)
 }
 
 // giveUp gives up the messages before number known, and delivers what is held behind them.

@@ -61,8 +61,10 @@ type Session struct {
 	estate    *Estate  // being taken over, until its messages have been asked for; else nil
 	heir      bool     // old was taken over from another process
 	attempts  int      // see Estate.Attempts
-	unsaid    bool     // the estate is not what the sink was told
-	mute      int      // take-overs in a row that got no answer
+	doubts    []Doubt  // see Estate.Doubts; the last one is being asked for when asking
+	asking    bool
+	unsaid    bool // the estate is not what the sink was told
+	mute      int  // take-overs in a row that got no answer
 	resume    map[string]telemetry.Instant
 	loop      uint64 // counts sessions: acknowledgements of an older one are void
 	namespace []string
@@ -194,7 +196,7 @@ func (s *Session) newSession() {
 	s.loop++
 	s.acks.reset(s.loop)
 	s.handles.reset()
-	s.orphans, s.estate, s.heir, s.attempts = nil, nil, false, 0
+	s.orphans, s.estate, s.heir, s.attempts, s.doubts = nil, nil, false, 0, nil
 	for _, g := range s.groups {
 		if g.sub != nil {
 			s.lose(g, telemetry.CauseSession, "the server did not keep the session")

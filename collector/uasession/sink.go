@@ -23,7 +23,7 @@ type Sink interface {
 	// State shows how the session is. It must not block. Slices in s are not changed later.
 	State(s ServerState)
 	// Estate hands over what the next process needs to go on with the server's session, whenever that has changed:
-	// sessions, subscriptions and items that came, changed or went; never for a single message. The newest replaces all
+	// sessions, subscriptions and items that came, changed or went; never for a single message, unless one is suspected to have killed the process before. The newest replaces all
 	// before it. It is called from the goroutine that calls State and must not block; it should be on its way to
 	// the parent before the next message is. After a session that was closed it is empty. Nothing in e is changed later.
 	Estate(e Estate)

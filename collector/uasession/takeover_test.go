@@ -43,6 +43,7 @@ type mortal struct {
 	disk    bool // what comes is on disk at once
 	mute    bool // what is on disk is not acknowledged
 	pending int  // messages that came and are not on disk
+	fragile func(*Estate) bool
 }
 
 func (p *parent) process() *mortal {
@@ -103,6 +104,7 @@ func (m *mortal) Estate(e Estate) {
 	defer m.parent.mu.Unlock()
 	m.parent.estate = b
 	m.told++
+	m.dead = m.fragile != nil && m.fragile(&e)
 }
 
 func (m *mortal) set(change func()) {
@@ -619,5 +621,165 @@ func TestTakeOverOfAServerThatHangsUp(t *testing.T) {
 	}
 	if s.old != nil {
 		t.Error("not given up")
+	}
+}
+
+// Secured, with user and password, against another stack: the signature and the password are made with the nonce that
+// the process before was told last.
+func TestPeerTakeOver(t *testing.T) {
+	u := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
+		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes = 20, 50*time.Millisecond, true, true, true
+	})
+	for _, c := range []struct {
+		policy Policy
+		mode   Mode
+	}{{PolicyNone, ModeNone}, {PolicyBasic256Sha256, ModeSign}, {PolicyAes256Sha256RsaPss, ModeSignAndEncrypt}} {
+		t.Run(fmt.Sprintf("%s %s", c.policy, c.mode), func(t *testing.T) {
+			g := loadGroup(t, "g", 20, 100*time.Millisecond)
+			timing := peerTiming()
+			timing.Drain = 50 * time.Millisecond
+			sc := &succession{parent: newParent(t), plant: &plant{t: t}, px: peers.Proxy(t, u.Endpoint)}
+			sc.cfg = ServerConfig{
+				Endpoint: sc.px.Endpoint, Policy: c.policy, Mode: c.mode, Certificates: certificates(t), User: u.User, Password: u.Password,
+				Timing: timing, Groups: []Group{g},
+			}
+			sc.begin()
+			for range 3 {
+				n := sc.onDisk("g")
+				eventually(t, "values flow: "+sc.now.snapshotOf(), func() bool { return sc.onDisk("g") > n+5 })
+				sc.unacked(5)
+				sc.kill()
+				sc.begin()
+			}
+			n := sc.onDisk("g")
+			eventually(t, "values flow: "+sc.now.snapshotOf(), func() bool { return sc.onDisk("g") > n+5 })
+			sc.untouched()
+			if err := sc.ses.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if st := sc.now.recorder.snapshot(); st.User != u.User || st.Policy != string(c.policy) {
+				t.Errorf("state %+v", st)
+			}
+		})
+	}
+}
+
+// untilOneLives starts processes that die of what fragile says, and returns how many did before one lived.
+func (sc *succession) untilOneLives(fragile func(*Estate) bool) (deaths int) {
+	t := sc.plant.t
+	t.Helper()
+	for ; deaths < 3*maxAttempts; deaths++ {
+		sc.now = sc.parent.process()
+		sc.now.fragile = fragile
+		sc.ses = start(t, sc.parent.heritage(sc.cfg), sc.now)
+		dead := false
+		eventually(t, "it dies or lives", func() bool {
+			sc.now.mu.Lock()
+			defer sc.now.mu.Unlock()
+			dead = sc.now.dead
+			return dead || sc.now.recorder.snapshot().State == StateRunning
+		})
+		if !dead {
+			return deaths
+		}
+		sc.kill()
+	}
+	t.Fatalf("%d processes have died", deaths)
+	return deaths
+}
+
+// A message that kills whoever reads it costs itself and nothing else.
+func TestTakeOverLeavesAFatalMessageOut(t *testing.T) {
+	sc := newSuccession(t, uaserver.Options{}, nil)
+	sc.unacked(16)
+	sc.kill()
+	poison := sc.parent.next["a"].Seq + 3
+	asked := 0
+	deaths := sc.untilOneLives(func(e *Estate) bool {
+		if e.Attempts == 1 {
+			return true // the first take-over does not say what it reads
+		}
+		for _, d := range e.Doubts {
+			if d.Group == "a" && d.Mark.Seq == poison && d.Deaths > asked {
+				asked = d.Deaths
+				return true
+			}
+		}
+		return false
+	})
+	if deaths != 1+maxDeaths {
+		t.Errorf("%d processes have died, want %d", deaths, 1+maxDeaths)
+	}
+	sc.now.set(func() { sc.now.fragile = nil })
+	sc.finish("server")
+	for _, m := range sc.ours {
+		if m.Group == "a" && m.Seq == poison {
+			t.Error("the message was read")
+		}
+	}
+	gaps := sc.parent.gapsOf(telemetry.CauseDecode)
+	if len(gaps) != 1 || len(sc.parent.gaps) != 1 || gaps[0].Group != "a" {
+		t.Errorf("gaps %+v, want one", sc.parent.gaps)
+	}
+	if c := sc.counters(); c.Reactivated != 1 || c.Sessions != 0 || c.Lost != 1 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
+// When every take-over kills, and nobody knows by what, the session is given up in the end.
+func TestTakeOverIsNotTriedForEver(t *testing.T) {
+	sc := newSuccession(t, uaserver.Options{}, nil)
+	sc.kill()
+	deaths := sc.untilOneLives(func(e *Estate) bool { return e.Attempts > 0 })
+	if deaths != maxAttempts {
+		t.Errorf("%d processes have died, want %d", deaths, maxAttempts)
+	}
+	sc.flow()
+	if c := sc.counters(); c.Sessions != 1 || c.Reactivated != 0 {
+		t.Errorf("counters %+v", c)
+	}
+	if gaps := sc.parent.gapsOf(telemetry.CauseSession); len(gaps) != 2 {
+		t.Errorf("gaps %+v, want one for each group", gaps)
+	}
+	// What has lived counts no deaths.
+	sc.kill()
+	sc.begin()
+	sc.flow()
+	if sc.edit(func(e *Estate) {
+		if e.Attempts != 0 || e.Doubts != nil {
+			t.Errorf("%d attempts, doubts %+v after one that lived", e.Attempts, e.Doubts)
+		}
+	}); sc.counters().Reactivated != 1 {
+		t.Error("not taken over")
+	}
+}
+
+// A message with nothing to store is acknowledged with the next one that has something, not before.
+func TestEmptyMessagesAreAcknowledgedWithTheNext(t *testing.T) {
+	sub := &subscription{id: 1, stream: 2}
+	sub.ride(0)
+	sub.ride(5)
+	sub.ride(6)
+	acks := newAckList()
+	done := acks.done(0, sub.id, 7, sub.riders...)
+	all := func(ack) bool { return true }
+	if out, _ := acks.take(all); len(out) != 0 {
+		t.Errorf("%d acknowledgements before the message is on disk", len(out))
+	}
+	done()
+	done()
+	out, _ := acks.take(all)
+	var numbers []uint32
+	for _, a := range out {
+		numbers = append(numbers, a.SequenceNumber)
+	}
+	if !slices.Equal(numbers, []uint32{5, 6, 7}) {
+		t.Errorf("acknowledged %d", numbers)
+	}
+	for n := range uint32(3 * maxRiders) {
+		sub.ride(n + 1)
+	}
+	if len(sub.riders) != maxRiders || sub.riders[maxRiders-1] != 3*maxRiders {
+		t.Errorf("%d riders", len(sub.riders))
 	}
 }
