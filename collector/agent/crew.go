@@ -63,6 +63,7 @@ const (
 	firstRestart = 200 * time.Millisecond
 	lastRestart  = 60 * time.Second
 	deathWindow  = 10 * time.Minute
+	manyDeaths   = 4                // in deathWindow: a server that is alone gets a new session, whatever came through
 	killAfter    = 15 * time.Second // for a worker that was asked to stop
 )
 
@@ -86,7 +87,7 @@ func (c *crew) run(ctx context.Context) error {
 		}
 		if len(deaths) == 1 {
 			wait = firstRestart
-		} else if alone := c.names(); len(alone) == 1 {
+		} else if alone := c.names(); len(alone) == 1 && (len(deaths) >= manyDeaths || c.a.heirlooms.deadly(alone[0])) {
 			// What ends the worker may be a message that its session would get again and again: the next one is new.
 			c.a.heirlooms.leave(alone[0], nil)
 		}

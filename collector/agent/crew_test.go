@@ -77,32 +77,48 @@ func TestCulpritIsIsolated(t *testing.T) {
 	})
 }
 
-// A server that is alone and ends its worker again is not given the session back in which that happens.
+// A server that is alone and ends its worker again is not given the session back in which that happens: at once when
+// nothing came through, else when it happens often.
 func TestDeadlySessionIsNotInherited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		heirs := make(chan int, 100)
-		spawn := &theatre{play: func(p *player) error {
-			s, _, done := p.setup()
-			if done {
-				return nil
-			}
-			heirs <- len(s.Estates)
-			if p.n < 3 {
-				return errors.Join(p.out.JSON(worker.KindEstate, worker.Estate{Server: "a", Estate: &uasession.Estate{Token: []byte{1}}}), errCrash)
-			}
-			return p.rest()
-		}}
-		a := mustNew(t, t.TempDir(), spawn, nil, "a")
-		stop := running(t, a)
-		for i, want := range []int{0, 1, 0, 0} {
-			if got := <-heirs; got != want {
-				t.Errorf("worker %d was left %d sessions, want %d", i, got, want)
-			}
-		}
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, c := range map[string]struct {
+		progress bool
+		want     []int // sessions left to each worker
+	}{
+		"nothing comes through":   {false, []int{0, 1, 0, 1, 0}},
+		"something comes through": {true, []int{0, 1, 1, 1, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				heirs := make(chan int, 100)
+				spawn := &theatre{play: func(p *player) error {
+					s, _, done := p.setup()
+					if done {
+						return nil
+					}
+					heirs <- len(s.Estates)
+					if p.n == len(c.want)-1 {
+						return p.rest()
+					}
+					b := blockOf(1, "a", at0, float64(p.n))
+					if c.progress {
+						b.Mark = uasession.Mark{Stream: 1, Seq: uint32(p.n)}
+					}
+					err := p.out.JSON(worker.KindEstate, worker.Estate{Server: "a", Estate: &uasession.Estate{Token: []byte{1}}})
+					return errors.Join(err, p.out.Block(b), p.awaitAck(1), errCrash)
+				}}
+				a := mustNew(t, t.TempDir(), spawn, nil, "a")
+				stop := running(t, a)
+				for i, want := range c.want {
+					if got := <-heirs; got != want {
+						t.Errorf("worker %d was left %d sessions, want %d", i, got, want)
+					}
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // A worker that ends once is started again within 5 s, with all its servers.

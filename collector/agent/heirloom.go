@@ -16,6 +16,7 @@ type heirlooms struct {
 	mu      sync.Mutex
 	estates map[string]*uasession.Estate         // by server
 	next    map[string]map[string]uasession.Mark // by server and group: the first message that is not on disk
+	stuck   map[string]bool                      // servers of which nothing has reached the disk since they were handed over
 }
 
 // leave takes the newest estate of a server; nil when its session was closed.
@@ -25,6 +26,7 @@ func (h *heirlooms) leave(server string, e *uasession.Estate) {
 	if e == nil {
 		delete(h.estates, server)
 		delete(h.next, server)
+		delete(h.stuck, server)
 		return
 	}
 	if h.estates == nil {
@@ -47,6 +49,14 @@ func (h *heirlooms) reached(server, group string, mark uasession.Mark) {
 		h.next[server] = map[string]uasession.Mark{}
 	}
 	h.next[server][group] = uasession.Mark{Stream: mark.Stream, Seq: mark.Seq + 1}
+	delete(h.stuck, server)
+}
+
+// deadly says that the last worker that took the session of server over got nothing of it to disk.
+func (h *heirlooms) deadly(server string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stuck[server]
 }
 
 // of returns what is kept of servers.
@@ -57,6 +67,10 @@ func (h *heirlooms) of(servers []string) (estates map[string]*uasession.Estate, 
 	for _, s := range servers {
 		if e := h.estates[s]; e != nil {
 			estates[s], next[s] = e, maps.Clone(h.next[s])
+			if h.stuck == nil {
+				h.stuck = map[string]bool{}
+			}
+			h.stuck[s] = true
 		}
 	}
 	return estates, next
