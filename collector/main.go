@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"kvarts/collector/config"
 )
@@ -28,6 +29,8 @@ type cli struct {
 	PKI    pkiCmd    `cmd:"" name:"pki" help:"Own certificate and trusted servers."`
 	Buffer bufferCmd `cmd:"" help:"Look into the buffer and the quarantine."`
 	Worker workerCmd `cmd:"" hidden:"" help:"Child process of run."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and leave."`
 }
@@ -54,6 +57,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "collector:", err)
 		return exitFailed
 	}
+	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
 	if err != nil {
 		parser.Errorf("%s", err)

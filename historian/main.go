@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 )
 
 // version is set by release builds (-ldflags "-X main.version=v1.2.3"); others say the commit they were built from.
@@ -21,6 +22,8 @@ type cli struct {
 	Serve serveCmd `cmd:"" help:"Run the embedded store: an InfluxDB 1.8 engine behind the InfluxDB HTTP API."`
 	Query queryCmd `cmd:"" help:"Run one InfluxQL query on any InfluxDB and print its answer."`
 	Probe probeCmd `cmd:"" help:"Find out how a store treats bad lines, big integers, limits and more, and what differs from what Kvarts knows of it."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and leave."`
 }
@@ -51,6 +54,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "historian:", err)
 		return exitFailed
 	}
+	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
 	if err != nil {
 		parser.Errorf("%s", err)
