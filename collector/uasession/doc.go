@@ -11,6 +11,7 @@
 //	subscribe.go items.go types.go   subscriptions and monitored items
 //	publish.go sequence.go notify.go the way of a message
 //	recover.go ledger.go    what is missing: asked for again, or ledgered
+//	estate.go bequeath.go inherit.go  from one process to the next
 //	requests.go             the one door to the machine, and the list of what may pass it
 //	visit.go walk.go probe.go browse and probe for the command line
 //
@@ -21,5 +22,8 @@
 // ledgered as lost, never silently missing, except when the server gives a message number to nothing at all.
 //
 // A message that makes the library's decoder panic, or loop without end, takes the process with it: the decoder runs
-// in a goroutine of its own. Sessions therefore run in a worker process that a supervisor starts again.
+// in a goroutine of its own. Sessions therefore run in a worker process that a supervisor starts again. The next process
+// takes the server's session over (Estate), asks for all that is not on disk, and so loses nothing; a message that has
+// killed two that said they would ask for it is left out and ledgered. What it cannot do: delete items that the process
+// before made without living to tell of them; they report until the subscription ends, and are counted as Strays.
 package uasession

@@ -18,7 +18,7 @@ import (
 //	      ┌────────── backoff ◄──────────────┬──────────────────┐
 //	      ▼                                  │ refused          │ line dead, silence,
 //	connecting ── channel, then ─────────────┤                  │ session forgotten
-//	      │       1 take the old session over│                  │  (also one of the process before: Estate)
+//	      │       1 take the old session over│                  │
 //	      │       2 else make a new one      │                  │
 //	      ▼                                  │                  │
 //	    setup ── per group ──────────────────┘                  │
@@ -31,6 +31,9 @@ import (
 //	      │
 //	      ▼ ctx done
 //	   stopped ── what was received is delivered, then CloseSession
+//
+// The first old session may be the one of the process before (ServerConfig.Estate): its subscriptions are recovered in
+// the same way, from the first message that is not on disk.
 //
 // Guarantees. Messages of a group reach the sink in sequence order, each once per process unless its done never came.
 // A message is acknowledged after its done, and only while the server still lists it. What cannot be recovered is

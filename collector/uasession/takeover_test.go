@@ -532,6 +532,35 @@ func TestTakeOverTellsTheServerNothingNew(t *testing.T) {
 	}
 }
 
+// Types are known from the nodes before the first value comes, which may be long after.
+func TestTakeOverLearnsTypes(t *testing.T) {
+	sc := newSuccession(t, uaserver.Options{}, func(c *ServerConfig) {
+		for i := range c.Groups {
+			for k := range c.Groups[i].Tags {
+				c.Groups[i].Tags[k].Outputs[0].Type = telemetry.NoType
+			}
+		}
+	})
+	sc.halt()
+	sc.arrived(sc.parent.recorder, "v0", "v1", "v2", "v3")
+	sc.kill()
+	pinned := make(chan telemetry.Type, 10)
+	sc.cfg.Pin = func(_ *telemetry.Series, name string, seen telemetry.Type) (*telemetry.Field, error) {
+		pinned <- seen
+		return telemetry.NewField(name, seen)
+	}
+	sc.begin()
+	eventually(t, "all types are pinned", func() bool { return len(pinned) == 4 })
+	for range 4 {
+		if typ := <-pinned; typ != telemetry.Float {
+			t.Errorf("type %s, want float", typ)
+		}
+	}
+	if n := sc.now.recorder.count(); n != 0 {
+		t.Errorf("%d values have come: the test shows nothing", n)
+	}
+}
+
 // The namespaces moved while nobody looked: node ids of the old session mean other nodes now.
 func TestTakeOverAfterNamespacesChanged(t *testing.T) {
 	sc := newSuccession(t, uaserver.Options{Namespaces: []string{testNS, "urn:other"}}, nil)
