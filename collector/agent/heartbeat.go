@@ -28,7 +28,7 @@ const (
 func (a *Agent) heartbeat(ctx context.Context) error {
 	for {
 		now := a.now()
-		next := time.Duration(heartbeatEvery - time.Duration(now)%heartbeatEvery)
+		next := heartbeatEvery - time.Duration(now)%heartbeatEvery
 		select {
 		case <-ctx.Done():
 			return nil

@@ -317,7 +317,8 @@ func gapsIn(t testing.TB, log *buffer.Log) (out []telemetry.Gap) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line := []byte(nil); len(text) > 0; {
+		var line []byte
+		for len(text) > 0 {
 			line, text = telemetry.NextLine(text)
 			p, err := telemetry.ParseLine(line)
 			if err != nil {

@@ -22,7 +22,7 @@ type Exec struct {
 
 // Spawn starts one. Its log goes to our standard error.
 func (e Exec) Spawn(context.Context) (Process, error) {
-	cmd := exec.Command(e.Path, e.Args...)
+	cmd := exec.Command(e.Path, e.Args...) //nolint:noctx // a worker is ended by its pipe, in good order, or by Kill
 	cmd.Env, cmd.Stderr = e.Env, os.Stderr
 	tieToParent(cmd)
 	in, err := cmd.StdinPipe()

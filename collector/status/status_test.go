@@ -37,7 +37,7 @@ func get(t *testing.T, v View, path string) (code int, body string, header http.
 
 // words is the text of a page, its tags left out.
 func words(html string) string {
-	html = html[strings.Index(html, "<body>"):]
+	_, html, _ = strings.Cut(html, "<body>")
 	return strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(html, " ")), " ")
 }
 

@@ -55,7 +55,8 @@ func (t *Tracks) Replay(payload []byte) error {
 	if err != nil {
 		return fmt.Errorf("replay block of %s: %w", t.Server, err)
 	}
-	for line := []byte(nil); len(lines) > 0; {
+	var line []byte
+	for len(lines) > 0 {
 		line, lines = telemetry.NextLine(lines)
 		p, err := telemetry.ParseLine(line)
 		if err != nil {

@@ -28,6 +28,14 @@ type options struct {
 }
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := command(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// command returns the exit code: 0 when the books balance, 1 when not or when something failed, 2 for wrong usage.
+func command(ctx context.Context, args []string) int {
 	var o options
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
 	fs.DurationVar(&o.length, "for", 0, "how long to run; 0: until Ctrl-C")
@@ -39,33 +47,31 @@ func main() {
 		fmt.Fprintln(fs.Output(), "Two simulated machines, a collector and a store, on this machine only.\n\n  go run ./deploy/demo [flags]")
 		fs.PrintDefaults()
 	}
-	switch err := fs.Parse(os.Args[1:]); {
+	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return
+		return 0
 	case err != nil || fs.NArg() > 0:
 		fs.Usage()
-		os.Exit(2)
+		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	var out io.Writer = os.Stdout
-	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	out := os.Stdout
 	if o.json {
-		out, terminal = os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))
+		out = os.Stderr
 	}
-	books, err := run(ctx, o, out, terminal)
+	books, err := run(ctx, o, out, term.IsTerminal(int(out.Fd())))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
+		return 1
 	}
 	if o.json {
 		if err := json.NewEncoder(os.Stdout).Encode(books); err != nil {
-			os.Exit(1)
+			return 1
 		}
 	}
 	if !books.Balanced() {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // settleWait bounds how long the end waits for what is under way to reach the store.

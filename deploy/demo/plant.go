@@ -63,8 +63,14 @@ func newPlant(o options, out io.Writer) (p *plant, err error) {
 			p.close()
 		}
 	}()
-	p.status = orFree(o.status)
-	p.store, err = store.Open(context.Background(), store.Options{Dir: filepath.Join(p.dir, "store"), Addr: orFree(o.store), Logger: p.log})
+	if p.status, err = orFree(o.status); err != nil {
+		return nil, err
+	}
+	addr, err := orFree(o.store)
+	if err != nil {
+		return nil, err
+	}
+	p.store, err = store.Open(context.Background(), store.Options{Dir: filepath.Join(p.dir, "store"), Addr: addr, Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -93,14 +99,20 @@ func newPlant(o options, out io.Writer) (p *plant, err error) {
 }
 
 // orFree returns addr, or the same host with a free port when addr is taken.
-func orFree(addr string) string {
-	ln, err := net.Listen("tcp", addr)
+func orFree(addr string) (string, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		host, _, _ := net.SplitHostPort(addr)
-		return net.JoinHostPort(host, "0")
+		host, _, herr := net.SplitHostPort(addr)
+		if herr != nil {
+			return "", fmt.Errorf("address %q: %w", addr, herr)
+		}
+		if ln, err = lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, "0")); err != nil {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	_ = ln.Close() // it was only a try
-	return addr
+	free := ln.Addr().String()
+	return free, ln.Close() // it was only a try
 }
 
 func (p *plant) newMachine(server, measurement, area, unit string, m machine.Machine) (*simulated, error) {
