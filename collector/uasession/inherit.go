@@ -119,7 +119,10 @@ func (s *Session) inheritGroup(name string, e *GroupEstate) (*group, error) {
 	}
 	if !durable {
 		g.sub.initial = true
-		g.open = e.Debt.open()
+		// What the subscription before had given last is not on disk either.
+		if g.open = e.Debt.open(); g.open != nil && s.resume[name] != 0 {
+			g.open.from = min(g.open.from, s.resume[name])
+		}
 	}
 	for i := range e.Items {
 		it, err := s.inheritItem(g, &e.Items[i])
