@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,8 +36,12 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, "kvarts/collector", "kvarts/historian")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	args, cgo := []string{"build", "-o", dir}, "CGO_ENABLED=0"
+	if raceEnabled { // a race in a program ends it with exit code 66, and its test with it
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	build := exec.Command("go", append(args, "kvarts/collector", "kvarts/historian")...)
+	build.Env = append(os.Environ(), cgo)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the programs:", err)
@@ -44,6 +49,14 @@ func buildAndRun(m *testing.M) int {
 	}
 	binaries = dir
 	return m.Run()
+}
+
+// long skips what a short run (go test -short) leaves to the full one.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left to the full run")
+	}
 }
 
 // program is a running collector or historian.
@@ -64,8 +77,11 @@ func newProgram(t testing.TB, name string, args ...string) *program {
 	p := &program{t: t, name: name, args: args, log: filepath.Join(t.TempDir(), name+".log")}
 	t.Cleanup(func() {
 		p.kill()
+		b, _ := os.ReadFile(p.log)
+		if bytes.Contains(b, []byte("WARNING: DATA RACE")) {
+			t.Errorf("%s has a data race", name)
+		}
 		if t.Failed() {
-			b, _ := os.ReadFile(p.log)
 			t.Logf("---- end of the log of %s\n%s", name, b[max(0, len(b)-6000):])
 		}
 	})

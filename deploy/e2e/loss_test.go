@@ -55,6 +55,7 @@ func plainly(made []oracle.Sample) []oracle.Sample {
 func TestBufferLimit(t *testing.T) {
 	for _, policy := range []string{"oldest", "newest", "class"} {
 		t.Run(policy, func(t *testing.T) {
+			long(t)
 			machine := newMachine(t, "saw-1", 300)
 			machine.noisy = true
 			store, url := startHistorian(t)

@@ -78,6 +78,9 @@ func TestNodeOPCUASecurity(t *testing.T) {
 		{"Aes256Sha256RsaPss", "Sign"}, {"Aes256Sha256RsaPss", "SignAndEncrypt"},
 	} {
 		t.Run(c.policy+" "+c.mode, func(t *testing.T) {
+			if c.policy != "Aes256Sha256RsaPss" {
+				long(t)
+			}
 			peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
 				o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater, o.NoAnonymous = items, 100*time.Millisecond, true, true, true, true, c.policy != "None"
 			})
@@ -120,6 +123,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 
 // 10,000 doubles every 500 ms arrive whole: 20,000 values a second.
 func TestNodeOPCUALoad(t *testing.T) {
+	long(t)
 	const items = 10_000
 	peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
 		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
