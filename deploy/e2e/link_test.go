@@ -21,6 +21,7 @@ func TestLinkBreaks(t *testing.T) {
 		{"away for three seconds", func(p *peers.TCPProxy) { p.Refuse(true); p.Cut(); time.Sleep(3 * time.Second); p.Refuse(false) }},
 	} {
 		t.Run(how.name, func(t *testing.T) {
+			t.Parallel()
 			machine := newMachine(t, "saw-1", 20)
 			proxy := peers.Proxy(t, machine.srv.Endpoint())
 			_, url := startHistorian(t)

@@ -78,6 +78,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 		{"Aes256Sha256RsaPss", "Sign"}, {"Aes256Sha256RsaPss", "SignAndEncrypt"},
 	} {
 		t.Run(c.policy+" "+c.mode, func(t *testing.T) {
+			t.Parallel()
 			if c.policy != "Aes256Sha256RsaPss" {
 				long(t)
 			}

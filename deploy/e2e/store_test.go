@@ -22,15 +22,18 @@ type store struct {
 // stores starts each kind of InfluxDB that Kvarts is tested against.
 func stores(t *testing.T, test func(t *testing.T, s store)) {
 	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
 		p, url := startHistorian(t)
 		test(t, store{"url: " + url + ", database: kvarts", influx.Options{URL: url}, p.kill, func() { p.start(); awaitStore(t, url) }})
 	})
 	t.Run("influxd-1.8.10", func(t *testing.T) {
+		t.Parallel()
 		long(t)
 		i := peers.Influxd18(t)
 		test(t, store{"url: " + i.URL + ", database: " + i.Database, influx.Options{URL: i.URL, Database: i.Database}, i.Kill, func() { i.Restart() }})
 	})
 	t.Run("influxd-2.9.1", func(t *testing.T) {
+		t.Parallel()
 		long(t)
 		i := peers.Influxd2(t)
 		token := filepath.Join(t.TempDir(), "token")

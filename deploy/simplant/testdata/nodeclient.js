@@ -67,10 +67,10 @@ async function main() {
     }));
     deadband.on("changed", (dv) => say({ analog: dv.value.value }));
     const counter = await watch(opcua.coerceNodeId(`ns=${ns};s=Machine/Group/Counter`));
-    let got = 0;
+    const got = new Set(); // around a reconnect this client may hand a republished message over twice
     const done = new Promise((resolve) => counter.on("changed", (dv) => {
         say({ counter: dv.value.value, status: dv.statusCode.value });
-        if (++got === count) resolve();
+        if (got.add(dv.value.value).size === count) resolve();
     }));
     client.on("connection_reestablished", () => say({ reconnected: true }));
     say({ subscribed: subscription.subscriptionId });
