@@ -2,45 +2,45 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+
+	"kvarts/collector/config"
 )
 
 type checkCmd struct {
 	configFlag
-	JSON bool `help:"Print counts and warnings as JSON."`
+	JSON bool `help:"Print errors, warnings and counts as JSON."`
 }
 
-type checkReport struct {
-	File         string   `json:"file"`
-	Servers      int      `json:"servers"`
-	Groups       int      `json:"groups"`
-	Tags         int      `json:"tags"`
-	Destinations int      `json:"destinations"`
-	Warnings     []string `json:"warnings"`
+// Help is shown by collector check --help.
+func (c *checkCmd) Help() string {
+	return "Also reads the secrets and certificates that the file names, so run it as the user that collects. It connects to nothing."
 }
+
+// errMistakes ends a check whose report, with all mistakes in it, was printed.
+var errMistakes = errors.New("the configuration has mistakes")
 
 func (c *checkCmd) Run() error {
-	cfg, _, err := c.load()
-	if err != nil {
-		return err
-	}
-	r := checkReport{File: c.Config, Servers: len(cfg.Servers), Destinations: len(cfg.Destinations), Warnings: []string{}}
-	for _, s := range cfg.Servers {
-		r.Groups += len(s.Groups)
-		for _, g := range s.Groups {
-			r.Tags += len(g.Nodes)
-		}
-	}
-	for _, w := range cfg.Warnings {
-		r.Warnings = append(r.Warnings, w.Error())
-	}
+	r, _ := config.Check(c.Config)
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(r)
+		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+			return err
+		}
+		if !r.OK {
+			return fmt.Errorf("%s: %w", c.Config, errMistakes)
+		}
+		return nil
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintln(os.Stderr, w)
 	}
-	fmt.Printf("%s: %d servers, %d groups, %d tags, %d destinations, %d warnings\n", r.File, r.Servers, r.Groups, r.Tags, r.Destinations, len(r.Warnings))
+	if !r.OK {
+		return config.Errors(r.Errors)
+	}
+	s := r.Summary
+	fmt.Printf("%s: %d servers, %d groups, %d tags, %d fields, %d destinations, %d warnings; at most %.0f values/s\n",
+		r.File, s.Servers, s.Groups, s.Nodes, s.Fields, s.Destinations, len(r.Warnings), s.MaxRate)
 	return nil
 }

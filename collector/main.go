@@ -72,6 +72,9 @@ func run(ctx context.Context, args []string) int {
 	case errors.As(err, &mistakes):
 		fmt.Fprintln(os.Stderr, err)
 		return exitUsage
+	case errors.Is(err, errMistakes):
+		fmt.Fprintln(os.Stderr, "collector:", err)
+		return exitUsage
 	default:
 		fmt.Fprintln(os.Stderr, "collector:", err)
 		return exitFailed
