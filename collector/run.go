@@ -19,6 +19,7 @@ import (
 	"kvarts/collector/agent"
 	"kvarts/collector/config"
 	"kvarts/collector/status"
+	"kvarts/collector/uasession"
 	"kvarts/collector/worker"
 )
 
@@ -143,6 +144,10 @@ func newLogger(w *os.File, l config.Log) zerolog.Logger {
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }
 
+// maxArrayElements: an array that is longer makes its whole message undecodable. A message is bounded in bytes anyway; a
+// wave form of a second at 1 MHz still passes.
+const maxArrayElements = 1 << 20
+
 type workerCmd struct {
 	Level string `help:"Log level." default:"info"`
 }
@@ -151,6 +156,7 @@ type workerCmd struct {
 func (c *workerCmd) Run(ctx context.Context) error {
 	// Ctrl-C reaches the whole foreground group; the parent then asks its workers to stop, in its order.
 	signal.Ignore(os.Interrupt)
+	uasession.RaiseArrayLimit(maxArrayElements)
 	log := newLogger(os.Stderr, config.Log{Level: c.Level}).With().Int("worker", os.Getpid()).Logger()
 	return worker.Run(context.WithoutCancel(ctx), worker.Options{In: os.Stdin, Out: os.Stdout, Log: log})
 }
