@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"kvarts/deploy/e2e/peers"
 	"kvarts/historian/influx"
 )
 
@@ -139,16 +138,9 @@ func (m *meter) report(generated, stored uint64) {
 // BenchmarkPathNodeOPCUA: 10,000 doubles that change every 500 ms, from node-opcua over disk into the embedded store.
 func BenchmarkPathNodeOPCUA(b *testing.B) {
 	const items = 10_000
-	peer := peers.NodeOPCUA(b, func(o *peers.NodeOptions) {
-		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
-	})
-	peer.Once()
-	n := newNodeServer(b, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: fastest\n        queue: 100\n")
-	n.load(items)
-	store, url := startHistorian(b)
-	gw := newGateway(b, "url: "+url+", database: kvarts", n.yaml.String())
-	gw.start()
-	gw.awaitRunning(items)
+	peer := loadPeer(b, items, 500*time.Millisecond)
+	n := newNodeServer(b, peer, peer.Endpoint, unprotected, twiceASecond)
+	gw, store, url := n.collectLoad(items)
 	for b.Loop() {
 		m := startMeter(b, gw, store)
 		peer.StartLoad()

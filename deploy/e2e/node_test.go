@@ -68,6 +68,34 @@ func (n *nodeServer) made() []oracle.Sample {
 	return out
 }
 
+// loadPeer starts node-opcua with nothing but load nodes, each of which has a value before anybody looks and changes from
+// StartLoad on.
+func loadPeer(t testing.TB, items int, period time.Duration, options ...func(*peers.NodeOptions)) *peers.OPCUA {
+	t.Helper()
+	peer := peers.NodeOPCUA(t, append(options, func(o *peers.NodeOptions) {
+		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, period, true, true, true, true
+	})...)
+	peer.Once()
+	return peer
+}
+
+// collectLoad starts the embedded store and a collector of all load nodes, and waits until they are subscribed.
+func (n *nodeServer) collectLoad(items int) (gw *gateway, store *program, url string) {
+	n.t.Helper()
+	n.load(items)
+	store, url = startHistorian(n.t)
+	gw = newGateway(n.t, "url: "+url+", database: kvarts", n.yaml.String())
+	gw.start()
+	gw.awaitRunning(items)
+	return gw, store, url
+}
+
+// Settings and group keys of an unprotected server that is collected twice a second.
+const (
+	unprotected  = "    security: {policy: None, mode: None}\n"
+	twiceASecond = "        publishing: 500ms\n        sampling: fastest\n        queue: 100\n"
+)
+
 // Every one of node-opcua's security policies and modes, user and password: values arrive whole.
 func TestNodeOPCUASecurity(t *testing.T) {
 	const items = 200
@@ -82,10 +110,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 			if c.policy != "Aes256Sha256RsaPss" {
 				long(t)
 			}
-			peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
-				o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater, o.NoAnonymous = items, 100*time.Millisecond, true, true, true, true, c.policy != "None"
-			})
-			peer.Once() // every node has a value before anybody looks
+			peer := loadPeer(t, items, 100*time.Millisecond, func(o *peers.NodeOptions) { o.NoAnonymous = c.policy != "None" })
 			password := filepath.Join(t.TempDir(), "password")
 			if err := os.WriteFile(password, []byte(peer.Password), 0o600); err != nil {
 				t.Fatal(err)
@@ -101,11 +126,7 @@ func TestNodeOPCUASecurity(t *testing.T) {
 				settings += fmt.Sprintf("    server_certificate: %q\n", der[0])
 			}
 			n := newNodeServer(t, peer, peer.Endpoint, settings, "        publishing: 200ms\n        sampling: fastest\n        queue: 100\n")
-			n.load(items)
-			_, url := startHistorian(t)
-			gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
-			gw.start()
-			gw.awaitRunning(items)
+			gw, _, url := n.collectLoad(items)
 			peer.StartLoad()
 			time.Sleep(2 * time.Second)
 			peer.StopLoad()
@@ -126,16 +147,9 @@ func TestNodeOPCUASecurity(t *testing.T) {
 func TestNodeOPCUALoad(t *testing.T) {
 	long(t)
 	const items = 10_000
-	peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
-		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 500*time.Millisecond, true, true, true, true
-	})
-	peer.Once()
-	n := newNodeServer(t, peer, peer.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 500ms\n        sampling: fastest\n        queue: 100\n")
-	n.load(items)
-	_, url := startHistorian(t)
-	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
-	gw.start()
-	gw.awaitRunning(items)
+	peer := loadPeer(t, items, 500*time.Millisecond)
+	n := newNodeServer(t, peer, peer.Endpoint, unprotected, twiceASecond)
+	gw, _, url := n.collectLoad(items)
 	peer.StartLoad()
 	time.Sleep(10 * time.Second)
 	peer.StopLoad()
@@ -150,17 +164,10 @@ func TestNodeOPCUALoad(t *testing.T) {
 // A link to node-opcua is cut while it is busy (fault 1): Republish brings what the server still has, the rest is ledgered.
 func TestNodeOPCUALinkCut(t *testing.T) {
 	const items = 500
-	peer := peers.NodeOPCUA(t, func(o *peers.NodeOptions) {
-		o.Load, o.LoadPeriod, o.NoMachine, o.NoOdd, o.NoTypes, o.StartLater = items, 100*time.Millisecond, true, true, true, true
-	})
-	peer.Once()
+	peer := loadPeer(t, items, 100*time.Millisecond)
 	proxy := peers.Proxy(t, peer.Endpoint)
-	n := newNodeServer(t, peer, proxy.Endpoint, "    security: {policy: None, mode: None}\n", "        publishing: 200ms\n        keep_alive: 1s\n        sampling: fastest\n        queue: 200\n")
-	n.load(items)
-	_, url := startHistorian(t)
-	gw := newGateway(t, "url: "+url+", database: kvarts", n.yaml.String())
-	gw.start()
-	gw.awaitRunning(items)
+	n := newNodeServer(t, peer, proxy.Endpoint, unprotected, "        publishing: 200ms\n        keep_alive: 1s\n        sampling: fastest\n        queue: 200\n")
+	gw, _, url := n.collectLoad(items)
 	peer.StartLoad()
 	for range 3 {
 		time.Sleep(time.Second)
