@@ -53,15 +53,18 @@ func (l *ledger) gap(g telemetry.Gap) (seq uint64, err error) {
 	return seq, nil
 }
 
-// note keeps g for the page, in the place of an earlier version of itself.
+// note keeps g for the page, in the place of an earlier version of itself. The entries of an item that is refused again
+// and again follow each other; on the page they are one.
 func (l *ledger) note(g telemetry.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
 	same := func(o telemetry.Gap) bool {
-		return o.Server == g.Server && o.Group == g.Group && o.Series == g.Series && o.Signal == g.Signal && o.Cause == g.Cause && o.From == g.From
+		return o.Server == g.Server && o.Group == g.Group && o.Series == g.Series && o.Signal == g.Signal && o.Cause == g.Cause &&
+			(o.From == g.From || g.Cause == telemetry.CauseItem && o.From < g.From && g.From <= o.To)
 	}
 	if i := slices.IndexFunc(l.recent, same); i >= 0 {
+		g.From = l.recent[i].From
 		l.recent[i] = g
 		return
 	}

@@ -1,6 +1,9 @@
 package uasession
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // regroup takes the wanted groups over: what is new, changed or gone is noted for reconcile, which tells the server.
 func (s *Session) regroup() {
@@ -36,6 +39,7 @@ func (s *Session) drop(g *group) {
 	}
 	for _, it := range g.items {
 		s.handles.drop(it.handle)
+		s.itemEnds(it)
 	}
 }
 
@@ -58,6 +62,11 @@ func (s *Session) retag(g *group, w Group) {
 		default:
 			it.stale = it.stale || (it.state == itemLive && !sameParameters(&it.tag, &t))
 			it.plain = it.plain && it.tag.Deadband == t.Deadband && it.tag.OnTimestamp == t.OnTimestamp
+			if it.state == itemBad && len(it.tag.Outputs) > 0 && !slices.EqualFunc(it.tag.Outputs, t.Outputs, sameField) {
+				// Its other fields need a marker and an entry of their own. An inherited item does not know its fields yet.
+				s.itemEnds(it)
+				it.state = itemNew
+			}
 			it.adopt(t, s.cfg.Time)
 		}
 		delete(old, t.Name)
@@ -71,6 +80,7 @@ func (s *Session) retag(g *group, w Group) {
 // doom marks an item for deletion at the server. Its values are not taken from now on.
 func (s *Session) doom(g *group, it *item) {
 	s.handles.drop(it.handle)
+	s.itemEnds(it)
 	if it.state == itemLive {
 		g.doomed = append(g.doomed, it)
 	}

@@ -83,7 +83,7 @@ func (it *item) bequest() ItemEstate {
 	if it.state == itemLive {
 		e.Handle, e.ID, e.Interval, e.Length = it.handle, it.id, it.sampling, it.queue
 	} else {
-		e.Code, e.Reason, e.Since, e.LostAt = uint32(it.code), it.reason, it.since, it.lostAt
+		e.Code, e.Reason, e.Since, e.LostAt, e.LostTo = uint32(it.code), it.reason, it.since, it.lostAt, it.lostTo
 	}
 	return e
 }

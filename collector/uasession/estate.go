@@ -102,7 +102,8 @@ type ItemEstate struct {
 	Code   uint32            `json:",omitempty"`
 	Reason string            `json:",omitempty"`
 	Since  time.Time         `json:",omitzero"`
-	LostAt telemetry.Instant `json:",omitempty"` // from when its values are missing, server's clock
+	LostAt telemetry.Instant `json:",omitempty"` // its newest entry in the ledger, clock of the samples
+	LostTo telemetry.Instant `json:",omitempty"`
 }
 
 // Mark is a place among the messages of a group.

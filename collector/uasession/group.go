@@ -144,7 +144,9 @@ type item struct {
 	reason string // why it is bad
 	code   ua.StatusCode
 	since  time.Time
-	lostAt telemetry.Instant // from when its values are missing, server's clock
+	// What the newest entry of the ledger says of it, in the clock of the samples; lostTo 0: there is none.
+	lostAt telemetry.Instant
+	lostTo telemetry.Instant
 	tries  int
 	next   time.Time
 
@@ -180,8 +182,12 @@ func (it *item) adopt(t Tag, rule telemetry.TimeRule) {
 	}
 }
 
+func sameField(a, b Output) bool {
+	return string(a.Series.Key()) == string(b.Series.Key()) && a.Name == b.Name
+}
+
 func sameOutput(a, b *Output) bool {
-	return string(a.Series.Key()) == string(b.Series.Key()) && a.Name == b.Name && a.Path.String() == b.Path.String() &&
+	return sameField(*a, *b) && a.Path.String() == b.Path.String() &&
 		a.Scale == b.Scale && a.Divisor == b.Divisor && a.Offset == b.Offset && a.Base64 == b.Base64
 }
 

@@ -142,7 +142,8 @@ func (s *Session) inheritItem(g *group, e *ItemEstate) (*item, error) {
 	it := newItem(g, e.tag(), s.cfg.Time)
 	it.plain, it.stale = e.Plain, e.Stale
 	if e.Handle == 0 {
-		it.state, it.code, it.reason, it.since, it.lostAt = itemBad, ua.StatusCode(e.Code), e.Reason, e.Since, e.LostAt
+		it.state, it.code, it.reason, it.since = itemBad, ua.StatusCode(e.Code), e.Reason, e.Since
+		it.lostAt, it.lostTo = e.LostAt, e.LostTo
 		it.next, it.stale = time.Now(), false
 		return it, nil
 	}

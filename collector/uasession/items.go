@@ -216,10 +216,8 @@ func (s *Session) filterOf(it *item) *ua.ExtensionObject {
 
 // itemLive notes that the server reports it.
 func (s *Session) itemLive(it *item, r *ua.MonitoredItemCreateResult) {
-	if it.lostAt != 0 {
-		s.itemGap(it, s.serverNow())
-	}
-	it.state, it.id, it.tries, it.reason, it.lostAt = itemLive, r.MonitoredItemID, 0, "", 0
+	s.itemEnds(it)
+	it.state, it.id, it.tries, it.reason = itemLive, r.MonitoredItemID, 0, ""
 	it.sampling, it.queue = milliseconds(r.RevisedSamplingInterval), r.RevisedQueueSize
 	s.handles.set(it.handle, it)
 }
@@ -235,17 +233,15 @@ func (s *Session) itemFailed(it *item, code ua.StatusCode, why string) {
 		code = ua.StatusBadNodeIDUnknown
 	}
 	mark := it.state != itemBad || it.code != code
-	if it.lostAt == 0 {
-		it.lostAt = s.serverNow()
-	}
 	it.state, it.id, it.handle, it.reason, it.code = itemBad, 0, 0, why, code
 	it.tries++
-	it.next = now.Add(retryDelay(it.tries, s.cfg.Timing.RetryItem, s.cfg.Timing.RetryMax))
+	delay := retryDelay(it.tries, s.cfg.Timing.RetryItem, s.cfg.Timing.RetryMax)
+	it.next = now.Add(delay)
 	s.altered()
 	if mark {
 		s.mark(it, telemetry.Status(code))
 	}
-	s.itemGap(it, s.serverNow())
+	s.itemLost(it, s.serverNow(), delay)
 }
 
 // mark delivers samples that say only that the item is bad: nobody should go on with the value before.
@@ -327,6 +323,10 @@ func (s *Session) modifyItems(l *link, g *group, items []*item) error {
 	s.altered()
 	if len(again) == 0 {
 		return nil
+	}
+	for _, it := range again { // what its queue at the server holds goes with it
+		it.reason = "the server refuses to change it: it is made anew"
+		s.itemLost(it, min(g.known, s.serverNow()), s.cfg.Timing.Request)
 	}
 	return errors.Join(s.deleteItems(l, g.sub, again), s.createItems(l, g, again))
 }

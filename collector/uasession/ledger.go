@@ -64,15 +64,48 @@ func (g *group) slowest() time.Duration {
 	return d
 }
 
-// itemGap ledgers that the server does not report one item, from when it was first refused until now. It is written
-// at each failed try: an entry with the same beginning replaces the one before.
-func (s *Session) itemGap(it *item, until telemetry.Instant) {
-	from := s.stamp(it.lostAt).Add(-publishingOf(&it.group.cfg))
-	to := max(s.stamp(until), from)
+// An item that is not reported has a chain of entries, one for each failed try. Each reaches past the next try and its
+// answer, so that nothing lies behind its end however the process ends; the next begins where it was made, at the latest
+// where the one before ends. When the item comes back, is not wanted any more or the session is closed, the last entry
+// gets its true end. An entry never grows: writes may reach the store in any order (collector/forward has two lanes),
+// and an older version of it must not uncover what a newer one had covered.
+//
+//	refused     refused     refused     reported
+//	   ├──────────────┤ first
+//	               ├──────────────┤ second
+//	                           ├───────────┼──┤ third: as written at first, then cut
+
+// itemLost ledgers that nothing of it comes: since the publish time since, unless there is an entry already, and for d more.
+func (s *Session) itemLost(it *item, since telemetry.Instant, d time.Duration) {
+	g := it.group
+	now := s.stamp(s.serverNow())
+	from := min(it.lostTo, now)
+	if it.lostTo == 0 { // widened as closeGap does
+		from = s.stamp(since).Add(-publishingOf(&g.cfg) - it.sampling - g.lag)
+	}
+	it.lostAt, it.lostTo = from, now.Add(d+s.cfg.Timing.Request+g.lead)
+	s.itemGap(it)
+}
+
+// itemEnds gives the newest entry of it, if there is one, its true end: now, as well as the server's clock is known.
+func (s *Session) itemEnds(it *item) {
+	if it.lostTo == 0 {
+		return
+	}
+	now := s.stamp(s.serverNow()).Add(it.group.lead + s.board.clockRTT/2)
+	if now > it.lostTo { // the try came late: another entry, as this one may not grow
+		it.lostAt = it.lostTo
+	}
+	it.lostTo = max(now, it.lostAt)
+	s.itemGap(it)
+	it.lostAt, it.lostTo = 0, 0
+}
+
+func (s *Session) itemGap(it *item) {
 	for i := range it.dec.Outputs {
 		s.gap(telemetry.Gap{
 			Group: it.group.cfg.Name, Series: string(it.dec.Outputs[i].Series.Key()), Signal: it.tag.Outputs[i].Name,
-			From: from, To: to, Cause: telemetry.CauseItem, Count: -1, Detail: it.reason,
+			From: it.lostAt, To: it.lostTo, Cause: telemetry.CauseItem, Count: -1, Detail: it.reason,
 		})
 	}
 }

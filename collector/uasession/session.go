@@ -250,6 +250,11 @@ func (s *Session) finish(l *link) {
 	l.cancel()
 	l.wg.Wait()
 	s.leftovers(l)
+	for _, g := range s.groups {
+		for _, it := range g.items {
+			s.itemEnds(it)
+		}
+	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(l.parent), s.cfg.Timing.Drain)
 	defer cancel()
 	if s.out.drain(limit) {

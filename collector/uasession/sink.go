@@ -17,8 +17,9 @@ type Sink interface {
 	// Deliver may block: then fewer Publish requests are sent and the server keeps queueing. It must return when ctx
 	// is done. An error ends the session: Run returns it.
 	Deliver(ctx context.Context, m *Message, done func()) error
-	// Gap records a loss, ordered with the messages around it. The same gap may come again with a later To: it then
-	// replaces the first (same server, group, series, signal, cause and From). It may block as Deliver may.
+	// Gap records a loss, ordered with the messages around it. The same gap may come again with an earlier To: it then
+	// replaces the first (same server, group, series, signal, cause and From). To may lie ahead: nothing comes until
+	// then, or the gap comes again before. It may block as Deliver may.
 	Gap(ctx context.Context, g telemetry.Gap) error
 	// State shows how the session is. It must not block. Slices in s are not changed later.
 	State(s ServerState)
