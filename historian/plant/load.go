@@ -7,9 +7,6 @@ import (
 	"os"
 )
 
-// maxFileBytes bounds a file; a chain of 2 GW has 120 KiB.
-const maxFileBytes = 16 << 20
-
 // Load reads and checks the file. The error is of type Problems when the file could be read.
 func Load(path string) (*Model, error) {
 	f, err := os.Open(path)
