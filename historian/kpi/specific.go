@@ -1,0 +1,104 @@
+package kpi
+
+import (
+	"kvarts/historian/exact"
+	"kvarts/historian/ledger"
+)
+
+// Energy per output is energy over good output, whatever the moment: what a unit used while it stood or was not scheduled
+// is part of what its pieces cost.
+//
+// The bounds take the energy's own bounds over the most and the least that can have been good. Where unknown time is not
+// bridged or run time is not counted, pieces may be missing, or (a silent scrap counter) too many be taken for good: at most
+// what fits that time at ideal speed, in pieces that are worth on average what the counted ones are.
+
+// microPerNano: µWh over µWp is 1e-9 kWh over 1e-6 W.
+const microPerNano = ledger.MicroWhPerKWh / ledger.MicrosPerWatt
+
+// output is what energy is divided by, in the ledger's quanta.
+type output struct {
+	field ledger.Field
+	scale int64 // energy quanta over output quanta, to kWh per unit of output
+}
+
+var (
+	perPiece = output{field: ledger.GoodPieces, scale: 1}
+	perWatt  = output{field: ledger.GoodWatts, scale: microPerNano}
+)
+
+func (o output) known(r *Result) Value {
+	if !r.hasEnergy || !r.hasPieces {
+		return null()
+	}
+	return o.divide(r.sum[ledger.EnergyKnown], r.sum[o.field])
+}
+
+func (o output) low(r *Result) Value {
+	share, _ := r.unsureOutput()
+	if share.Null || !r.hasEnergy || !r.hasPieces {
+		return null()
+	}
+	most := r.sum[o.field].Mul(exact.Int(1).Add(share.Num))
+	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyLow]), most)
+}
+
+func (o output) high(r *Result) Value {
+	_, share := r.unsureOutput()
+	if share.Null || energyHigh(r).Null || !r.hasPieces {
+		return null()
+	}
+	least := r.sum[o.field].Mul(exact.Int(1).Sub(share.Num))
+	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyHigh]), least)
+}
+
+// divide is null when there is no good output to bear the energy.
+func (o output) divide(microWh, quanta exact.Num) Value {
+	if quanta.Sign() <= 0 {
+		return null()
+	}
+	return known(microWh.Quo(quanta.Mul(exact.Int(o.scale))))
+}
+
+// unsureOutput is by what share of the good output there may have been more, and less. Both are 0 when every moment is
+// counted, and null when there is nothing to measure the missing by. It looks at all time, as energy does, not at planned time alone.
+func (r *Result) unsureOutput() (more, less Value) {
+	b := e79Source.read(&r.sum)
+	silent := exact.Max(b.c, b.paced())
+	dark := exact.Max(b.u.Sub(b.b), b.darkGood).Sub(b.darkGood)
+	if silent.IsZero() && dark.IsZero() {
+		return known(exact.Num{}), known(exact.Num{})
+	}
+	made := b.plannedGood()
+	if b.noIdeal || made.Sign() <= 0 {
+		return null(), null()
+	}
+	return ratio(dark.Add(silent), made), ratio(silent, made)
+}
+
+// wattsGood is the nominal power of the good pieces in W.
+func wattsGood(r *Result) Value {
+	if !r.hasPieces {
+		return null()
+	}
+	return known(r.sum[ledger.GoodWatts].Quo(exact.Int(ledger.MicrosPerWatt)))
+}
+
+// idleMicroWh is what was used while nothing was made on purpose: stopped, idle, planned down or engineering, out of schedule.
+func (r *Result) idleMicroWh() exact.Num {
+	return r.sum[ledger.EnergyStop].Add(r.sum[ledger.EnergyIdle]).Add(r.sum[ledger.EnergyPlanned]).Add(r.sum[ledger.EnergyOut])
+}
+
+func idleEnergy(r *Result) Value {
+	if !r.hasEnergy {
+		return null()
+	}
+	return kWh(r.idleMicroWh())
+}
+
+// idleEnergyShare leaves out, above and below the line, energy of time in which the state is unknown.
+func idleEnergyShare(r *Result) Value {
+	if !r.hasEnergy {
+		return null()
+	}
+	return ratio(r.idleMicroWh(), r.sum[ledger.EnergyKnown].Sub(r.sum[ledger.EnergyUnknown]))
+}
