@@ -2,10 +2,6 @@ package calendar
 
 import (
 	"iter"
-	"math"
-	"time"
-
-	"kvarts/historian/telemetry"
 )
 
 // occurrences are the times of d that meet w, whole, each with the local date of its begin.
@@ -76,16 +72,4 @@ func (r *Rules) holidays() map[Date]bool {
 		m[h.Date] = true
 	}
 	return m
-}
-
-// hourOf is the begin of the hour of UTC that holds t.
-func hourOf(t telemetry.Instant) telemetry.Instant {
-	into := t % telemetry.Instant(time.Hour)
-	if into < 0 {
-		into += telemetry.Instant(time.Hour)
-	}
-	if t < math.MinInt64+into {
-		return math.MinInt64
-	}
-	return t - into
 }

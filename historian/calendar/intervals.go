@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -88,14 +89,31 @@ func (r *Rules) Days(w Interval) []NamedInterval {
 
 // Hours is the hours of UTC that meet w, whole, in order.
 func Hours(w Interval) []Interval {
-	var out []Interval
 	if w.Empty() {
 		return nil
 	}
-	for from := hourOf(w.From); from < w.To; from = from.Add(time.Hour) {
-		out = append(out, Interval{from, from.Add(time.Hour)})
+	var out []Interval
+	into := intoHour(w.From)
+	for from := max(w.From, math.MinInt64+into) - into; from < w.To; {
+		left := hour - intoHour(from)
+		if from > math.MaxInt64-left {
+			return append(out, Interval{from, math.MaxInt64})
+		}
+		out = append(out, Interval{from, from + left})
+		from += left
 	}
 	return out
+}
+
+const hour = telemetry.Instant(time.Hour)
+
+// intoHour is how far t is into its hour of UTC.
+func intoHour(t telemetry.Instant) telemetry.Instant {
+	into := t % hour
+	if into < 0 {
+		into += hour
+	}
+	return into
 }
 
 // Borders is where the ledger of w is cut into slices: the hours of UTC, with its midnights, and the begins and ends of plant

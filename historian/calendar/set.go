@@ -5,6 +5,7 @@ package calendar
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -15,8 +16,16 @@ import (
 // Interval is the time from From up to, and without, To. It is empty when To ≤ From.
 type Interval struct{ From, To telemetry.Instant }
 
-// Duration is the elapsed time; 0 when v is empty.
-func (v Interval) Duration() time.Duration { return max(0, v.To.Sub(v.From)) }
+// Duration is the elapsed time; 0 when v is empty, and the longest Duration (292 years) when v is longer.
+func (v Interval) Duration() time.Duration {
+	if v.Empty() {
+		return 0
+	}
+	if d := v.To.Sub(v.From); d > 0 {
+		return d
+	}
+	return math.MaxInt64
+}
 
 // Empty says that no moment is in v.
 func (v Interval) Empty() bool { return v.To <= v.From }
@@ -100,11 +109,15 @@ func (s Set) Holds(t telemetry.Instant) bool {
 	return i < len(s) && s[i].Holds(t)
 }
 
-// Duration is the sum of the intervals' lengths.
+// Duration is the sum of the intervals' lengths, at most the longest Duration.
 func (s Set) Duration() time.Duration {
-	var d time.Duration
+	var sum time.Duration
 	for _, v := range s {
-		d += v.Duration()
+		d := v.Duration()
+		if d > math.MaxInt64-sum {
+			return math.MaxInt64
+		}
+		sum += d
 	}
-	return d
+	return sum
 }

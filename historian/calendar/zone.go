@@ -25,50 +25,54 @@ func Zone(name string) (*time.Location, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load zone %q: %w; name an IANA zone, like Asia/Almaty or Europe/Berlin", name, err)
 	}
-	return loc, checkZoneData()
-}
-
-var errOldZones = errors.New("the zone database is older than release 2024a; update the system's tzdata, or remove it to use the one that is built in")
-
-func checkZoneData() error {
 	almaty, err := time.LoadLocation("Asia/Almaty")
 	if err != nil {
-		return fmt.Errorf("load zone database: %w", err)
+		return nil, fmt.Errorf("load zone %q: %w", name, err)
 	}
-	if _, offset := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC).In(almaty).Zone(); offset != 5*3600 {
-		return errOldZones
+	if !since2024a(almaty) {
+		return nil, fmt.Errorf("load zone %q: the zone database is older than release 2024a; update the system's tzdata, or remove it to use the one that is built in", name)
 	}
-	return nil
+	return loc, nil
 }
 
-// maxOffset is longer than any zone was ever away from UTC (15:56, Manila before 1844).
-const maxOffset = 16 * time.Hour
+// since2024a says that the database that almaty comes from knows that Kazakhstan left UTC+6 on 2024-03-01.
+func since2024a(almaty *time.Location) bool {
+	_, offset := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC).In(almaty).Zone()
+	return offset == 5*3600
+}
+
+// The clocks of all zones since 1970 are at most this far ahead of UTC and behind it, and no zone changed its offset twice
+// within the sum of the two (a test looks).
+const (
+	mostAhead  = 14 * time.Hour // Pacific/Kiritimati
+	mostBehind = 12 * time.Hour
+)
 
 // Local is the moment at which the clocks of loc show clock on the given date. A local time that occurs twice, when
 // clocks are set back, means the first; one that is skipped, when they are set forward, is read with the offset before the
 // change. (time.Date promises neither.) A clock of 24:00 is 00:00 of the next day. What an Instant cannot hold becomes
 // the first or the last Instant.
 //
-//	            offset before     offset after
-//	… ─────────────────┬──────────────────── …     Walking through the offsets in order of time, the first that the
-//	   u − before ─┘   change   └─ u − after        moment u − offset falls into is the first occurrence of u. If u − before
-//	                                                lies behind the change and u − after in front of it, u was skipped.
+//	u = the wall clock, read as if it were UTC
+//	──────┬──────────────── change ───────────────┬──────
+//	 u − mostAhead     offset │ offset       u + mostBehind      Both offsets hold where they say u is: the clocks were
+//	                   before │ after                            set back, u occurs twice. Neither does: u was skipped.
+//
+// It asks for offsets only: for 31 December of leap years beyond the zone's list of changes, time.ZoneBounds of Go 1.26
+// gives an end that lies before its time.
 func Local(loc *time.Location, date Date, clock Clock) telemetry.Instant {
 	u := time.Date(date.Year, date.Month, date.Day, 0, 0, 0, 0, time.UTC).Add(time.Duration(clock))
-	at := u.Add(-maxOffset).In(loc)
-	_, before := at.Zone()
-	for {
-		start, end := at.ZoneBounds()
-		_, offset := at.Zone()
-		t := u.Add(-time.Duration(offset) * time.Second)
-		switch {
-		case t.Before(start):
-			return saturated(u.Add(-time.Duration(before) * time.Second))
-		case end.IsZero() || t.Before(end):
-			return saturated(t)
-		}
-		at, before = end, offset
+	before, after := offsetAt(u.Add(-mostAhead), loc), offsetAt(u.Add(mostBehind), loc)
+	first, second := u.Add(-before), u.Add(-after)
+	if offsetAt(first, loc) != before && offsetAt(second, loc) == after {
+		return saturated(second)
 	}
+	return saturated(first)
+}
+
+func offsetAt(t time.Time, loc *time.Location) time.Duration {
+	_, seconds := t.In(loc).Zone()
+	return time.Duration(seconds) * time.Second
 }
 
 func saturated(t time.Time) telemetry.Instant {
