@@ -23,15 +23,6 @@ func mustClock(t testing.TB, s string) Clock {
 	return c
 }
 
-func mustDate(t testing.TB, s string) Date {
-	t.Helper()
-	d, err := ParseDate(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // daily reads "08:00-20:15".
 func daily(t testing.TB, s string) Daily {
 	t.Helper()

@@ -204,7 +204,7 @@ func (x Num) IsZero() bool { return x.b == nil && x.n == 0 }
 // Equal says that x and y are the same number.
 func (x Num) Equal(y Num) bool { return x.Cmp(y) == 0 }
 
-// Min and Max are the smaller and the larger of two numbers.
+// Min is the smaller of two numbers.
 func Min(x, y Num) Num {
 	if x.Cmp(y) <= 0 {
 		return x
@@ -253,12 +253,20 @@ func (x Num) Round() Num {
 // RoundShare is (x · part / whole).Round() without leaving the fast path when the product needs more than 64 bits.
 // It panics when whole is 0.
 func (x Num) RoundShare(part, whole int64) Num {
-	if x.b == nil && x.d == 0 && x.n >= 0 && part >= 0 && whole > 0 {
-		hi, lo := bits.Mul64(uint64(x.n), uint64(part))
-		lo, carry := bits.Add64(lo, uint64(whole)/2, 0)
-		// For an odd whole, half of it rounds down: x + ⌊w/2⌋ over w floors to the nearest, as no tie exists.
+	if x.b == nil && x.d == 0 && part >= 0 && whole > 0 {
+		// ⌊p/w + 1/2⌋ = ⌊(p + ⌊w/2⌋)/w⌋: for an odd w no tie exists, so that half of it may be rounded down. Of a negative
+		// product it is −⌊(p + ⌊(w−1)/2⌋)/w⌋ with p its magnitude: halves go towards plus infinity.
+		half := uint64(whole) / 2
+		if x.n < 0 {
+			half = uint64(whole-1) / 2
+		}
+		hi, lo := bits.Mul64(magnitude(x.n), uint64(part))
+		lo, carry := bits.Add64(lo, half, 0)
 		if hi += carry; hi < uint64(whole) {
 			if q, _ := bits.Div64(hi, lo, uint64(whole)); q <= math.MaxInt64 {
+				if x.n < 0 {
+					return Num{n: -int64(q)}
+				}
 				return Num{n: int64(q)}
 			}
 		}
@@ -310,11 +318,20 @@ func Parse(s string) (Num, error) {
 	if !wellFormed(s) {
 		return Num{}, fmt.Errorf("number %q: %w", s, ErrSyntax)
 	}
+	if n, d, ok := strings.Cut(s, "/"); ok {
+		return fromRat(new(big.Rat).SetFrac(decimal(n), decimal(d))), nil
+	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
 		return Num{}, fmt.Errorf("number %q: %w", s, ErrSyntax)
 	}
 	return fromRat(r), nil
+}
+
+// decimal reads digits, with a sign or not. (big.Rat takes a fraction's numerator with a leading zero for octal.)
+func decimal(s string) *big.Int {
+	i, _ := new(big.Int).SetString(s, 10) // well-formed: cannot fail
+	return i
 }
 
 // wellFormed keeps out what big.Rat reads and people do not write: signs in a denominator, hexadecimal, underscores, a
