@@ -35,7 +35,7 @@ const (
 	BridgedGood     //
 	DarkTotal       // ideal time of pieces made in unknown time that is not bridged
 	DarkGood        //
-	NoIdealPieces   // pieces, total plus good, made in planned time at moments without an ideal, by magnitude
+	NoIdealPieces   // pieces, good and scrap, made in planned time at moments without an ideal, by magnitude: above 0 when there are any
 	LinePlannedTime // of a line: the union of its units' planned time (its PBT)
 
 	// By SEMI E79: by states only, without the calendar.
@@ -59,9 +59,10 @@ const (
 	E79NoIdealPieces //
 
 	// Pieces, whatever the moment.
-	TotalPieces // PQ
-	GoodPieces  // GQ
-	GoodWatts   // nominal power of the good pieces, µWp
+	TotalPieces   // PQ
+	GoodPieces    // GQ
+	GoodWatts     // nominal power of the good pieces, µWp
+	NoWattsPieces // pieces that count for or against the good ones at moments without watts, by magnitude
 
 	// Energy.
 	EnergySpan    // Span of a unit that has a register or a power meter: what Covered is a part of
@@ -109,7 +110,7 @@ var fieldNames = [NumFields]string{
 	E79Uncounted: "e79_uncounted_ns", E79Failures: "e79_failures", E79IdealTotal: "e79_ideal_total_ns", E79IdealGood: "e79_ideal_good_ns",
 	E79BridgedTotal: "e79_bridged_total_ns", E79BridgedGood: "e79_bridged_good_ns", E79DarkTotal: "e79_dark_total_ns",
 	E79DarkGood: "e79_dark_good_ns", E79NoIdealPieces: "e79_no_ideal_npcs",
-	TotalPieces: "total_npcs", GoodPieces: "good_npcs", GoodWatts: "good_uwp",
+	TotalPieces: "total_npcs", GoodPieces: "good_npcs", GoodWatts: "good_uwp", NoWattsPieces: "no_watts_npcs",
 	EnergySpan: "energy_span_ns", Covered: "covered_ns", EnergyKnown: "energy_uwh", EnergyLow: "energy_low_uwh", EnergyHigh: "energy_high_uwh",
 	UnboundedTime: "unbounded_ns", EnergyRun: "energy_run_uwh", EnergySetup: "energy_setup_uwh", EnergyStop: "energy_stop_uwh",
 	EnergyIdle: "energy_idle_uwh", EnergyPlanned: "energy_planned_uwh", EnergyOut: "energy_out_uwh", EnergyUnknown: "energy_unknown_uwh",
@@ -121,16 +122,17 @@ type Findings uint16
 // Has says that f is in s.
 func (s Findings) Has(f Finding) bool { return s&Findings(f) != 0 }
 
-// Stop reasons: time and number of stops by category and reason.
+// Reason is what time that was not run time is put down to: of category Stop, Setup, Idle or Planned.
 type Reason struct {
 	Category Category
-	Reason   string // reason if known, else the state's code
+	Reason   string // reason if known, else the state's code; "planned_stop" for a planned stop of the calendar
+	Minor    bool   // of a minor stop
 }
 
 // ReasonSum is what one reason sums up to in a slice.
 type ReasonSum struct {
 	Time  exact.Num // ns, in planned time (for Planned: planned downtime)
-	Count exact.Num // intervals that begin in the slice
+	Count exact.Num // intervals that begin in the slice, each at its first moment in planned time
 }
 
 // Facts are the sums of one slice, or of several units, slices or both. The zero Facts are those of nothing.

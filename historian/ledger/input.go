@@ -60,7 +60,7 @@ type Input struct {
 	Booked             []Booking
 	ScrapReports       []ScrapReport
 
-	Energy *Counter // a register, in µWh
+	Energy *Counter // a register, in µWh; what flows all the time does not stand until it is reported: OnChange is not looked at
 	Power  *Power
 
 	// Exact: shares of quantities are exact fractions. Otherwise quantities are whole quanta, and the share of a delta up
@@ -125,6 +125,7 @@ type Counter struct {
 	// before the next reading or, after the last reading, before the horizon. Beats are those proofs' grid.
 	OnChange bool
 	Beat     time.Duration // grid of the proofs of life within Input.Alive, counted from its intervals' begin; 0: continuous
+	Blind    calendar.Set  // OnChange: while the counter's own quality was not Good; no proof of life says then that it stood
 }
 
 // Reading is one value of a register.
