@@ -41,3 +41,15 @@ func (d Dated[T]) over(base Dated[T]) Dated[T] {
 	n := sort.Search(len(base), func(i int) bool { return base[i].From >= d[0].From })
 	return slices.Concat(base[:n:n], d)
 }
+
+// froms are the dates at which any of the values changes, ascending, each once.
+func froms[T any](all ...Dated[T]) []telemetry.Instant {
+	var out []telemetry.Instant
+	for _, d := range all {
+		for _, s := range d {
+			out = append(out, s.From)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

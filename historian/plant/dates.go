@@ -126,17 +126,17 @@ func (b *block) since(i int, last *order) (telemetry.Instant, bool) {
 	return at, true
 }
 
-// nums reads a Dated number.
+// nums reads a Dated number over the one that is there.
 func (b *block) nums(key string, dst *Dated[exact.Num], is bound) {
 	if v := b.get(key); v != nil {
-		*dst = dated(v, func(v *value) (exact.Num, bool) { return v.num(is) })
+		*dst = dated(v, func(v *value) (exact.Num, bool) { return v.num(is) }).over(*dst)
 	}
 }
 
-// durations reads a Dated duration.
+// durations reads a Dated duration over the one that is there.
 func (b *block) durations(key string, dst *Dated[time.Duration], low, high time.Duration) {
 	if v := b.get(key); v != nil {
-		*dst = dated(v, func(v *value) (time.Duration, bool) { return v.duration(low, high) })
+		*dst = dated(v, func(v *value) (time.Duration, bool) { return v.duration(low, high) }).over(*dst)
 	}
 }
 

@@ -6,17 +6,29 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kvarts/historian/exact"
 )
 
 // decoder walks a file's YAML and collects everything that is wrong.
 type decoder struct {
-	file  string
-	zone  *time.Location // dates are local there; UTC until it is known
-	errs  Problems
-	warns Problems
-	model *Model
-	units map[string]*value // where each unit stands
+	fileName string
+	root     *yamlNode
+	zone     *time.Location // dates are local there; UTC until it is known
+	errs     Problems
+	warns    Problems
+	model    *Model
+
+	declared    map[string][]string // list of the file → its names, before it is read
+	selected    map[string][]string // range or pattern → units
+	namespaces  map[*Class]string   // that units of the class have by default
+	servers     map[string]string   // gateway and server → endpoint
+	classIdeals map[string]dates    // class → product → ideal
+	told        map[string]bool     // what once has reported
 }
+
+// dates is a Dated number by name.
+type dates = map[string]Dated[exact.Num]
 
 // value is a place in the file. It knows its parents, so that a message can say where it stands.
 type value struct {
@@ -49,7 +61,7 @@ func (v *value) problem(shown, message, remedy string) Problem {
 	if len(shown) > maxShown {
 		shown = strings.ToValidUTF8(shown[:maxShown], "") + "…"
 	}
-	return Problem{File: v.d.file, Line: v.n.pos.line, Column: v.n.pos.column, Key: v.path(), Value: shown, Message: message, Remedy: remedy}
+	return Problem{File: v.d.fileName, Line: v.n.pos.line, Column: v.n.pos.column, Key: v.path(), Value: shown, Message: message, Remedy: remedy}
 }
 
 // fail reports that the value is wrong and shows it.
@@ -178,4 +190,27 @@ func (b *block) require(key, remedy string) *value {
 func (b *block) missing(key, remedy string) {
 	p := b.problem("", fmt.Sprintf("%s needs the key %q", b.level.name, key), remedy)
 	b.d.errs = append(b.d.errs, p)
+}
+
+// once reports a problem of a block that its template has for each of its units, but one time.
+func (d *decoder) once(b *block, message, remedy string) {
+	if d.tell(b, message) {
+		b.failAll(message, remedy)
+	}
+}
+
+// onceWarn is once for warnings.
+func (d *decoder) onceWarn(b *block, message, remedy string) {
+	if d.tell(b, message) {
+		d.warns = append(d.warns, b.problem("", message, remedy))
+	}
+}
+
+func (d *decoder) tell(b *block, message string) bool {
+	key := fmt.Sprintf("%d:%d:%s", b.n.pos.line, b.n.pos.column, message)
+	if d.told[key] {
+		return false
+	}
+	d.told[key] = true
+	return true
 }

@@ -1,10 +1,16 @@
 package plant
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"time"
+
+	"kvarts/historian/calendar"
 )
 
 // Load reads and checks the file. The error is of type Problems when the file could be read.
@@ -21,7 +27,85 @@ func Load(path string) (*Model, error) {
 }
 
 // Parse checks the text of a plant file. name stands in messages. The error is nil or of type Problems, with everything that
-// is wrong.
+// is wrong; then there is no Model.
 func Parse(name string, text []byte) (*Model, error) {
-	return nil, Problems{{File: name, Message: "the parser is not complete yet", Remedy: "wait"}}
+	root, errs := readYAML(name, text)
+	if root == nil {
+		return nil, errs
+	}
+	d := newDecoder(name, root, errs)
+	d.file(&value{d: d, n: root})
+	if len(d.errs) > 0 {
+		return nil, arrange(d.errs)
+	}
+	m := d.model
+	sum := sha256.Sum256(text)
+	m.File, m.Text, m.Hash, m.Warnings = name, slices.Clone(text), hex.EncodeToString(sum[:]), arrange(d.warns)
+	return m, nil
+}
+
+func newDecoder(name string, root *yamlNode, errs Problems) *decoder {
+	return &decoder{fileName: name, root: root, zone: time.UTC, errs: errs,
+		model: &Model{Location: time.UTC, index: index{
+			areas: map[string]int{}, calendars: map[string]int{}, products: map[string]*Product{}, classes: map[string]*Class{}, stages: map[string]*Stage{},
+			units: map[string]*Unit{}, lines: map[string]*Line{}, meters: map[string]*Meter{}, gateways: map[string]*Gateway{},
+		}},
+		declared: map[string][]string{}, selected: map[string][]string{}, namespaces: map[*Class]string{}, servers: map[string]string{},
+		classIdeals: map[string]dates{}, told: map[string]bool{},
+	}
+}
+
+// file reads the whole file. What others refer to is read before them, wherever it stands.
+func (d *decoder) file(v *value) {
+	b := v.block(levelFile)
+	m := d.model
+	b.require("plant", "write the name of the model, for example wafer-1gw")
+	b.name("plant", &m.Name)
+	b.text("description", &m.Description)
+	b.require("site", "write the site's name; it is the tag site of all units")
+	b.name("site", &m.Site)
+	d.timeZone(b)
+	for _, key := range []string{"areas", "calendars", "classes"} {
+		b.require(key, "add it; configs/plants/demo.yaml shows how")
+	}
+	d.areas(b)
+	d.calendars(b)
+	d.products(b)
+	d.classes(b)
+	d.stages(b)
+	d.gateways(b)
+	d.unitList(b)
+	d.lines(b)
+	d.meters(b)
+	d.limits(b)
+}
+
+func (d *decoder) timeZone(b *block) {
+	v := b.require("zone", "write an IANA zone, for example Asia/Almaty")
+	if v == nil || !b.text("zone", &d.model.Zone) {
+		return
+	}
+	zone, err := calendar.Zone(d.model.Zone)
+	if err != nil {
+		v.fail("this zone cannot be used: "+err.Error(), "name an IANA zone, for example Asia/Almaty")
+		return
+	}
+	d.zone, d.model.Location = zone, zone
+}
+
+// maxProblems bounds a report: who indents a block wrongly gets a finding for each of its lines.
+const maxProblems = 200
+
+// arrange sorts by position and bounds.
+func arrange(list Problems) Problems {
+	slices.SortStableFunc(list, func(a, b Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	if more := len(list) - maxProblems; more > 0 {
+		list = append(list[:maxProblems:maxProblems], Problem{File: list[0].File, Message: fmt.Sprintf("and %d more", more)})
+	}
+	return list
 }

@@ -20,10 +20,11 @@ import (
 
 // Model is one checked plant file. Treat it as immutable. Lists are in the order of the file.
 type Model struct {
-	Name     string // of the model: plant
-	Site     string // tag `site` of all its units
-	Zone     string // IANA name of Location
-	Location *time.Location
+	Name        string // of the model: plant
+	Description string
+	Site        string // tag `site` of all its units
+	Zone        string // IANA name of Location
+	Location    *time.Location
 
 	Areas     []Area
 	Calendars []Calendar
@@ -204,6 +205,7 @@ type Unit struct {
 	Area     string // tag `area`
 	Line     string // tag `line`; "": none
 	Stage    string // of the chain; "": none, as for meters of the whole site
+	Meter    string // the meter whose register it is; "": none, so that its energy is its own
 	Class    *Class
 	Calendar string // name of one of Model.Calendars
 
@@ -253,6 +255,8 @@ type Step struct {
 	Name  string
 	Units []string
 	Per   Dated[exact.Num] // pieces of the step in one finished unit of the line, above 0; never nil
+	// Seconds per finished unit, all of Units together, as the file says it; nil: from the ideals.
+	Seconds Dated[exact.Num]
 }
 
 // Line is a sequence of steps.

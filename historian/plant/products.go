@@ -1,0 +1,144 @@
+package plant
+
+import "slices"
+
+// areas reads the list of areas.
+func (d *decoder) areas(file *block) {
+	seen := make(map[string]place)
+	file.list("areas", levelArea, func(b *block) {
+		var a Area
+		b.require("id", "write a short name; it is the tag area of its units")
+		b.name("id", &a.ID)
+		b.unique(seen, "id", a.ID)
+		b.text("description", &a.Description)
+		d.model.Areas = append(d.model.Areas, a)
+		d.model.index.areas[a.ID] = len(d.model.Areas) - 1
+	})
+}
+
+// products reads the list of products.
+func (d *decoder) products(file *block) {
+	seen := make(map[string]place)
+	file.list("products", levelProduct, func(b *block) {
+		p := &Product{}
+		b.require("name", "write the product's short name, for example M10")
+		b.name("name", &p.Name)
+		b.unique(seen, "name", p.Name)
+		b.text("description", &p.Description)
+		b.nums("watts", &p.Watts, aboveZero)
+		b.nums("mass_kg", &p.Mass, aboveZero)
+		p.Ideal = b.numsBy("ideal", aboveZero, func(v *value) bool { return v.known("classes", "name", v.key) })
+		d.model.Products = append(d.model.Products, p)
+		d.model.index.products[p.Name] = p
+	})
+}
+
+// stages reads the list of stages.
+func (d *decoder) stages(file *block) {
+	seen, owners := make(map[string]place), make(map[string]place)
+	at := make(map[string]*value)
+	file.list("stages", levelStage, func(b *block) {
+		s := &Stage{Carriers: []string{"electricity"}}
+		b.require("name", "write a short name, for example wafer")
+		b.name("name", &s.Name)
+		b.unique(seen, "name", s.Name)
+		b.text("description", &s.Description)
+		b.require("output", "write the unit of what the stage gives, for example kg or wafer")
+		b.text("output", &s.Output)
+		if v := b.require("classes", "list the classes whose units belong to the stage"); v != nil {
+			s.Classes = v.stageClasses(owners)
+		}
+		b.goodAt(s)
+		b.input(s)
+		if v := b.get("carriers"); v != nil {
+			s.Carriers = nil
+			for _, item := range v.texts() {
+				if c, ok := choose(item, "electricity", "heat", "steam", "gas", "carbon"); ok && !slices.Contains(s.Carriers, c) {
+					s.Carriers = append(s.Carriers, c)
+				}
+			}
+		}
+		d.model.Stages = append(d.model.Stages, s)
+		d.model.index.stages[s.Name] = s
+		at[s.Name] = b.value
+	})
+	above := func(name string) string {
+		if s, ok := d.model.index.stages[name]; ok {
+			return s.From
+		}
+		return ""
+	}
+	for _, s := range d.model.Stages {
+		if cycle := loop(s.Name, above); cycle != "" {
+			at[s.Name].failAll("the stages run in a circle: "+cycle, "remove from at the first stage of the chain")
+			break
+		}
+	}
+}
+
+// stageClasses reads the classes of a stage; owners are those of the stages before.
+func (v *value) stageClasses(owners map[string]place) []string {
+	var out []string
+	for _, item := range v.texts() {
+		var name string
+		if !item.name(&name) || !item.known("classes", "name", name) {
+			continue
+		}
+		if first, taken := owners[name]; taken {
+			item.fail("this class belongs to a stage already: "+first.String(), "leave it in one; single units can say stage themselves")
+			continue
+		}
+		owners[name] = place{item.n.pos.line, v.parent.path()}
+		out = append(out, name)
+	}
+	return out
+}
+
+// goodAt reads the class whose good pieces count.
+func (b *block) goodAt(s *Stage) {
+	v := b.get("good_at")
+	switch {
+	case v == nil && len(s.Classes) == 1:
+		s.GoodAt = s.Classes[0]
+	case v == nil:
+		b.require("good_at", "write the class at which good output is counted")
+	case !v.name(&s.GoodAt):
+	case !slices.Contains(s.Classes, s.GoodAt):
+		v.fail("good output must be counted at one of the stage's classes: "+some(s.Classes), "name one of them")
+	}
+}
+
+// input reads what the stage takes from the one before.
+func (b *block) input(s *Stage) {
+	from := b.get("from")
+	if from != nil && from.name(&s.From) {
+		from.known("stages", "name", s.From)
+	}
+	b.nums("input", &s.Input, aboveZero)
+	b.nums("recycled", &s.Recycled, belowOne)
+	for _, key := range []string{"input", "recycled"} {
+		if v := b.get(key); v != nil && from == nil {
+			v.failAll("the stage takes nothing from another", "add from, or remove it")
+		}
+	}
+	if from != nil && b.get("input") == nil {
+		b.missing("input", "write how much of the other stage's output one piece takes")
+	}
+}
+
+// loop walks up from name; it is the path of a circle that comes back to name, "" when there is none.
+func loop(name string, above func(string) string) string {
+	path := name
+	seen := map[string]bool{name: true}
+	for at := above(name); at != ""; at = above(at) {
+		path += " → " + at
+		if at == name {
+			return path
+		}
+		if seen[at] {
+			return "" // a circle further up, which is reported there
+		}
+		seen[at] = true
+	}
+	return ""
+}
