@@ -23,6 +23,8 @@ type cli struct {
 	Query queryCmd `cmd:"" help:"Run one InfluxQL query on any InfluxDB and print its answer."`
 	Probe probeCmd `cmd:"" help:"Find out how a store treats bad lines, big integers, limits and more, and what differs from what Kvarts knows of it."`
 
+	Conform conformCmd `cmd:"" help:"Run OEE and energy conformance vectors through the KPI engine."`
+
 	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and leave."`
@@ -67,6 +69,9 @@ func run(ctx context.Context, args []string) int {
 		return 0
 	case errors.Is(err, errFound):
 		return exitFound
+	case errors.Is(err, errInvalid):
+		fmt.Fprintln(os.Stderr, "historian:", err)
+		return exitUsage
 	default:
 		fmt.Fprintln(os.Stderr, "historian:", err)
 		return exitFailed
