@@ -41,7 +41,7 @@ var (
 	levelOverride = level{"an override", settings}
 	levelLine     = level{"a line", []string{"id", "description", "area", "product", "steps", "out"}}
 	levelStep     = level{"a step", []string{"name", "units", "per", "seconds"}}
-	levelMeter    = level{"a meter", []string{"id", "count", "first", "parent", "kind", "units", "key", "source"}}
+	levelMeter    = level{"a meter", []string{"id", "count", "first", "parent", "kind", "units", "behind", "key", "source"}}
 	levelKey      = level{"key", []string{"kind", "signal", "shares"}}
 	levelGateway  = level{"a gateway", []string{"name", "description", "url", "database", "org", "bucket", "token_file", "policy", "mode"}}
 	levelLimit    = level{"a limit", []string{"name", "class", "units", "signal", "kpi", "below", "above", "for", "severity", "text"}}

@@ -49,7 +49,7 @@ func (d *decoder) meters(file *block) {
 	}
 }
 
-// meter reads one meter, the n-th of its template. fed are the units that meters before it feed.
+// meter reads one meter, the n-th of its template. fed are the units that meters before it have as direct and behind them.
 func (d *decoder) meter(b *block, id string, n int, fed map[string]place) *Meter {
 	m := &Meter{ID: id, Kind: Shared, Source: id}
 	choice(b, "kind", &m.Kind, Direct, Shared)
@@ -61,19 +61,30 @@ func (d *decoder) meter(b *block, id string, n int, fed map[string]place) *Meter
 		m.Source = expand(s, n)
 	}
 	if v := b.get("units"); v != nil {
-		for _, id := range v.selection(n) {
-			if first, taken := fed[id]; taken {
-				d.once(b, fmt.Sprintf("the unit %s is fed by a meter already: %s", id, first), "list each unit at the lowest meter that feeds it")
-				continue
-			}
-			fed[id] = place{v.n.pos.line, v.path()}
-			m.Units = append(m.Units, id)
+		m.Units = v.selection(n)
+		if m.Kind == Direct {
+			v.single(m.Units, "direct", fed, "a unit has one direct meter; let others be shared")
 		}
+	}
+	if v := b.get("behind"); v != nil {
+		m.Behind = v.selection(n)
+		v.single(m.Behind, "behind", fed, "list it at the lowest meter above its register")
 	}
 	if v := b.get("key"); v != nil {
 		m.Key = dated(v, func(v *value) (Key, bool) { return v.allocation(m) })
 	}
 	return m
+}
+
+// single reports units that another meter has in the same part: as direct, or behind it.
+func (v *value) single(units []string, part string, seen map[string]place, remedy string) {
+	for _, id := range units {
+		if first, taken := seen[part+" "+id]; taken {
+			v.failAll(fmt.Sprintf("the unit %s stands already in %s", id, first), remedy)
+			continue
+		}
+		seen[part+" "+id] = place{v.n.pos.line, v.path()}
+	}
 }
 
 // allocation reads a word, or {kind, signal, shares}.
@@ -148,13 +159,19 @@ func (d *decoder) checkMeter(b *block, m *Meter) {
 	default:
 		source.Meter = m.ID
 	}
+	for _, id := range m.Behind {
+		if u := d.model.index.units[id]; u.Class.Energy == nil {
+			d.once(b, fmt.Sprintf("the unit %s has no energy register that could be behind the meter: its class %s lacks the role energy", id, u.Class.Name), "remove it from behind, or add the role")
+			break
+		}
+	}
 	switch {
-	case slices.Contains(m.Units, m.Source):
+	case slices.Contains(m.Units, m.Source) || slices.Contains(m.Behind, m.Source):
 		d.once(b, fmt.Sprintf("the meter %s feeds %s, which is its own register", m.ID, m.Source), "list the units that it feeds")
 	case m.Kind == Direct && len(m.Units) != 1:
 		d.once(b, fmt.Sprintf("a direct meter feeds exactly one unit, this feeds %d", len(m.Units)), "write kind: shared and a key")
 	case m.Kind == Direct && d.model.index.units[m.Units[0]].Class.Energy != nil:
-		d.once(b, fmt.Sprintf("the unit %s has an energy register of its own, so that its energy would count twice", m.Units[0]), "write kind: shared and key: direct_kwh, so that only what the register does not see is divided")
+		d.once(b, fmt.Sprintf("the unit %s has an energy register of its own, so that its energy would count twice", m.Units[0]), "list it under behind, and divide the rest with kind: shared and key: direct_kwh")
 	case m.Kind == Direct && b.get("key") != nil:
 		b.get("key").failAll("a direct meter divides nothing", "remove the key, or write kind: shared")
 	case m.Kind == Shared && len(m.Units) > 0 && b.get("key") == nil:
@@ -162,7 +179,7 @@ func (d *decoder) checkMeter(b *block, m *Meter) {
 	case m.Kind == Shared && len(m.Units) == 0 && b.get("key") != nil:
 		b.get("key").failAll("the meter has no units to divide among", "add units, or remove the key")
 	}
-	if m.Kind == Shared && len(m.Units) == 0 && !slices.ContainsFunc(d.model.Meters, func(o *Meter) bool { return o.Parent == m.ID }) {
+	if m.Kind == Shared && len(m.Units) == 0 && len(m.Behind) == 0 && !slices.ContainsFunc(d.model.Meters, func(o *Meter) bool { return o.Parent == m.ID }) {
 		d.onceWarn(b, "the meter "+m.ID+" feeds no unit and no other meter: its energy stays unallocated", "add units")
 	}
 }

@@ -301,9 +301,10 @@ type Key struct {
 // Meter is an energy meter in the tree of the site.
 type Meter struct {
 	ID     string
-	Parent string   // the meter above it; "": the top
-	Units  []string // that it feeds, without those below its sub-meters
+	Parent string // the meter above it; "": the top
 	Kind   MeterKind
+	Units  []string   // that get its energy: the one unit of a direct meter, those that share what is left of a shared one
+	Behind []string   // units whose own registers are below this meter: with the meters whose Parent it is, its sub-meters
 	Key    Dated[Key] // of a shared meter with units
 	Source string     // the unit whose energy signal is the meter's register; by default the unit of the same ID
 }
