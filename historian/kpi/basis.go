@@ -71,15 +71,14 @@ func readE79(f *[ledger.NumFields]exact.Num) basis {
 	return b
 }
 
-// readLine looks at the line's last unit alone for everything but planned time. A line has one ideal, so no piece is without.
+// readLine looks at the line's last unit alone for everything but planned time.
 func readLine(f *[ledger.NumFields]exact.Num) basis {
 	b := isoSource.read(f)
 	b.pbt = f[ledger.LinePlannedTime]
-	b.noIdeal = false
 	return b
 }
 
-// planned is ideal_good_s: the ideal time of the good pieces made in planned time that is not uncounted.
+// plannedGood is ideal_good_s: the ideal time of the good pieces made in planned time that is not uncounted.
 func (b *basis) plannedGood() exact.Num { return b.good.Add(b.bridgedGood).Add(b.darkGood) }
 
 // plannedTotal is ideal_total_s.

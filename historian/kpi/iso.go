@@ -29,7 +29,7 @@ func setupRate(r *Result) Value {
 
 // scrapRatio is by pieces. It is null where run time is uncounted: when one counter is silent there, the difference of the counts is not scrap.
 func scrapRatio(r *Result) Value {
-	if !r.hasPieces || r.sum[ledger.E79Uncounted].Sign() > 0 {
+	if !r.hasPieces || r.everywhere().c.Sign() > 0 {
 		return null()
 	}
 	total := r.sum[ledger.TotalPieces]

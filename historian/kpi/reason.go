@@ -13,7 +13,7 @@ const (
 	NoParts       Reason = "no_parts"        // nothing was made
 )
 
-// reason is the first that applies. A line has the first three only.
+// reason is the first that applies. A line has no time of its own that it ran in, so the last two are not asked of it.
 func (b *basis) reason(m model) Reason {
 	switch {
 	case b.pbt.IsZero():
@@ -22,10 +22,10 @@ func (b *basis) reason(m model) Reason {
 		return NoKnownTime
 	case b.uncountable():
 		return NoCounters
-	case m == isoLine:
-		return ""
 	case b.noIdeal:
 		return NoIdeal
+	case m == isoLine:
+		return ""
 	case b.apt.IsZero():
 		return NoRunTime
 	case b.total.IsZero():

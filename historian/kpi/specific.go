@@ -60,12 +60,15 @@ func (o output) divide(microWh, quanta exact.Num) Value {
 }
 
 // unsureOutput is by what share of the good output there may have been more, and less. Both are 0 when every moment is
-// counted, and null when there is nothing to measure the missing by. It looks at all time, as energy does, not at planned time alone.
+// counted, and null when there is nothing to measure the missing by.
 func (r *Result) unsureOutput() (more, less Value) {
-	b := e79Source.read(&r.sum)
+	b := r.everywhere()
 	silent := exact.Max(b.c, b.paced())
 	dark := exact.Max(b.u.Sub(b.b), b.darkGood).Sub(b.darkGood)
 	if silent.IsZero() && dark.IsZero() {
+		if r.seen.Has(ledger.CounterMissing) {
+			return null(), null() // a line's last unit ran uncounted out of the line's planned time
+		}
 		return known(exact.Num{}), known(exact.Num{})
 	}
 	made := b.plannedGood()
@@ -73,6 +76,14 @@ func (r *Result) unsureOutput() (more, less Value) {
 		return null(), null()
 	}
 	return ratio(dark.Add(silent), made), ratio(silent, made)
+}
+
+// everywhere is the basis of all time, as energy is of all time: that by states. A line has only that of its planned time.
+func (r *Result) everywhere() basis {
+	if r.model == isoLine {
+		return r.basis
+	}
+	return e79Source.read(&r.sum)
 }
 
 // wattsGood is the nominal power of the good pieces in W.
