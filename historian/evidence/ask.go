@@ -1,0 +1,48 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"kvarts/historian/influx"
+)
+
+// ask collects InfluxQL statements and runs them as one request. Those of one unit have its name as $unit.
+type ask struct {
+	text   []string
+	takers []func(*influx.Row) error
+	done   []func()
+	params map[string]any
+}
+
+func newAsk(unit string) *ask { return &ask{params: map[string]any{"unit": unit}} }
+
+// add adds a statement. take is called for each of its rows, done when all statements were answered in whole.
+func (a *ask) add(statement string, take func(*influx.Row) error, done func()) {
+	a.text = append(a.text, statement)
+	a.takers = append(a.takers, take)
+	a.done = append(a.done, done)
+}
+
+// run asks all, and is empty afterwards.
+func (a *ask) run(ctx context.Context, client *influx.Client) error {
+	if len(a.text) == 0 {
+		return nil
+	}
+	q := influx.Query{Text: strings.Join(a.text, "; "), Params: a.params}
+	err := client.Query(ctx, q, func(r influx.Row) error {
+		if r.Statement >= len(a.takers) {
+			return fmt.Errorf("an answer to statement %d of %d", r.Statement+1, len(a.takers))
+		}
+		return a.takers[r.Statement](&r)
+	})
+	if err != nil {
+		return err
+	}
+	for _, done := range a.done {
+		done()
+	}
+	a.text, a.takers, a.done = a.text[:0], a.takers[:0], a.done[:0]
+	return nil
+}

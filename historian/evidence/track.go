@@ -1,0 +1,182 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+
+	"kvarts/historian/calendar"
+	"kvarts/historian/influx"
+	"kvarts/historian/telemetry"
+)
+
+// point is one stored value of a signal, with its quality.
+type point struct {
+	at    telemetry.Instant
+	value influx.Value // null: only a status was stored
+	good  bool         // the value may be used: there is one, and its status is Good
+}
+
+// track is what is known of one signal of a unit: all its points in have, and none of others. It grows to both sides.
+//
+//	data   ·  · ·   · · ·· ·  ·   ·
+//	have        [───────────)
+//	back(1)   [─                       to the point before
+//	forth(1)                ─]         to the point after
+//
+// Each method adds a statement to an ask; when that has run, the track has what it was asked for.
+type track struct {
+	channels []channel
+	points   []point // by time, one for each
+	have     calendar.Interval
+	first    bool // nothing lies before have
+	last     bool // nothing lies after have, up to the horizon
+}
+
+// statement asks for the points of the channel in v; order says which of them come and how.
+func (c *channel) statement(v calendar.Interval, order string) (string, error) {
+	class, err := influx.Ident(c.class)
+	if err != nil {
+		return "", fmt.Errorf("class: %w", err)
+	}
+	columns, err := influx.Ident(c.field)
+	if err != nil {
+		return "", fmt.Errorf("signal: %w", err)
+	}
+	if !c.bare {
+		status, err := influx.Ident(c.field + telemetry.StatusSuffix)
+		if err != nil {
+			return "", fmt.Errorf("signal: %w", err)
+		}
+		columns += ", " + status
+	}
+	return "SELECT " + columns + " FROM " + class + ` WHERE "unit" = $unit` + during(v) + order, nil
+}
+
+// during is the condition that a point's time is in v, as far as v has ends.
+func during(v calendar.Interval) string {
+	s := ""
+	if v.From != beginning {
+		s += " AND time >= " + strconv.FormatInt(int64(v.From), 10)
+	}
+	if v.To != ending {
+		s += " AND time < " + strconv.FormatInt(int64(v.To), 10)
+	}
+	return s
+}
+
+// pointOf reads a row of a value and, if there is one, its status. A value without a status is plain Good: see the package
+// comment.
+func pointOf(r *influx.Row) (point, bool) {
+	at, ok := r.Time()
+	p := point{at: at, value: r.Values[1], good: !r.Values[1].IsNull()}
+	if len(r.Values) > 2 && !r.Values[2].IsNull() {
+		status, isCode := r.Values[2].Int()
+		p.good = p.good && isCode && telemetry.Status(uint32(status)).IsGood()
+	}
+	return p, ok
+}
+
+// read adds a statement for one channel; done comes with its points, in the order of the answer.
+func (t *track) read(a *ask, c *channel, v calendar.Interval, order string, done func([]point)) error {
+	s, err := c.statement(v, order)
+	if err != nil {
+		return err
+	}
+	var got []point
+	a.add(s, func(r *influx.Row) error {
+		if p, ok := pointOf(r); ok {
+			got = append(got, p)
+		}
+		return nil
+	}, func() { done(got) })
+	return nil
+}
+
+// reach asks for what is missing of v, which may be far from what the track has: all between comes too.
+func (t *track) reach(a *ask, v calendar.Interval) error {
+	if v.Empty() {
+		return nil
+	}
+	missing := []calendar.Interval{v}
+	if !t.have.Empty() {
+		missing = []calendar.Interval{{From: v.From, To: t.have.From}, {From: t.have.To, To: v.To}}
+	}
+	for _, m := range missing {
+		for i := range t.channels {
+			c := &t.channels[i]
+			if part := c.Meet(m); !part.Empty() {
+				if err := t.read(a, c, part, "", t.insert); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	t.have = hull(t.have, v)
+	return nil
+}
+
+// back asks for the n points before what the track has, of which there must be something.
+func (t *track) back(a *ask, n int) error {
+	i := sort.Search(len(t.channels), func(i int) bool { return t.channels[i].From >= t.have.From }) - 1
+	if i < 0 || t.first {
+		t.first = true
+		return nil
+	}
+	c := &t.channels[i]
+	v := calendar.Interval{From: c.From, To: min(c.To, t.have.From)}
+	return t.read(a, c, v, " ORDER BY time DESC LIMIT "+strconv.Itoa(n), func(got []point) {
+		if len(got) < n {
+			t.have.From, t.first = c.From, i == 0
+		} else {
+			t.have.From = got[len(got)-1].at
+		}
+		slices.Reverse(got)
+		t.insert(got)
+	})
+}
+
+// forth asks for the n points after what the track has, of which there must be something.
+func (t *track) forth(a *ask, n int) error {
+	i := sort.Search(len(t.channels), func(i int) bool { return t.channels[i].To > t.have.To })
+	if i == len(t.channels) || t.last {
+		t.last = true
+		return nil
+	}
+	c := &t.channels[i]
+	v := calendar.Interval{From: max(c.From, t.have.To), To: c.To}
+	return t.read(a, c, v, " LIMIT "+strconv.Itoa(n), func(got []point) {
+		if len(got) < n {
+			t.have.To, t.last = c.To, i == len(t.channels)-1
+		} else {
+			t.have.To = got[len(got)-1].at + 1
+		}
+		t.insert(got)
+	})
+}
+
+// insert takes points over, which are in order. Of two of one time (of a unit whose tags changed) one stays, always the same.
+func (t *track) insert(got []point) {
+	switch {
+	case len(got) == 0:
+		return
+	case len(t.points) == 0:
+		t.points = got
+	case got[len(got)-1].at < t.points[0].at:
+		t.points = append(got, t.points...)
+	default:
+		sorted := t.points[len(t.points)-1].at < got[0].at
+		t.points = append(t.points, got...)
+		if !sorted {
+			slices.SortStableFunc(t.points, func(a, b point) int { return cmp.Compare(a.at, b.at) })
+		}
+	}
+	t.points = slices.CompactFunc(t.points, func(a, b point) bool { return a.at == b.at })
+}
+
+// index is that of the first point at or after at.
+func (t *track) index(at telemetry.Instant) int {
+	return sort.Search(len(t.points), func(i int) bool { return t.points[i].at >= at })
+}
