@@ -225,6 +225,7 @@ type Unit struct {
 	Credit    Dated[Credit]
 
 	ideal map[string]Dated[exact.Num] // product → seconds per piece, the product's and the unit's own merged
+	own   map[string]Dated[exact.Num] // what the unit itself says of it
 }
 
 // Ideal is the shortest time in seconds that a piece of the product takes in the unit; nil when nothing says it.

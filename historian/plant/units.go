@@ -171,7 +171,7 @@ func (d *decoder) stageOf(class string) string {
 
 // finishUnit settles what follows for the unit from its class and product, and adds it.
 func (d *decoder) finishUnit(b *block, u *Unit, own map[string]Dated[exact.Num]) {
-	u.ideal = d.ideals(u.Class.Name, own)
+	u.own, u.ideal = own, d.ideals(u.Class.Name, own)
 	u.Server, u.Endpoint = expand(u.Server, u.Number), expand(u.Endpoint, u.Number)
 	if u.Class.State != nil && len(u.Class.StateMaps) > 0 {
 		i := slices.IndexFunc(u.Class.StateMaps, func(m StateMap) bool { return m.Namespace == u.Namespace })
