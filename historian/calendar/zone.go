@@ -91,7 +91,7 @@ var ErrTime = errors.New("not a time")
 const timeRemedy = "write 2026-11-02T08:00:00 (local time), 2026-11-02T08:00:00Z or 2026-11-02T08:00:00+05:00, with at most nine decimals of a second"
 
 // ParseTime reads ISO 8601, "2026-11-02T08:00:00" with at most nine decimals. With Z or an offset (±hh:mm) the time is
-// absolute, without it is local in loc, as Local reads it.
+// absolute, without it is local in loc, as Local reads it; where loc is nil that is an error.
 func ParseTime(s string, loc *time.Location) (telemetry.Instant, error) {
 	day, rest, _ := strings.Cut(s, "T")
 	date, ok := parseDate(day)
@@ -103,8 +103,11 @@ func ParseTime(s string, loc *time.Location) (telemetry.Instant, error) {
 	if !ok {
 		return 0, fmt.Errorf("time %q: %w: %s", s, ErrTime, timeRemedy)
 	}
-	if absolute {
+	switch {
+	case absolute:
 		loc = time.FixedZone("", offset)
+	case loc == nil:
+		return 0, fmt.Errorf("time %q: %w of a known zone: write Z or an offset behind it, like 2026-11-02T08:00:00+05:00", s, ErrTime)
 	}
 	t := Local(loc, date, clock)
 	if t == math.MinInt64 || t == math.MaxInt64 {

@@ -222,6 +222,12 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+func TestParseTimeWithoutZone(t *testing.T) {
+	if at, err := ParseTime("2026-11-02T08:00:00", nil); !errors.Is(err, ErrTime) {
+		t.Errorf("a local time of no zone is %s, %v", at, err)
+	}
+}
+
 func FuzzParseTime(f *testing.F) {
 	f.Add("2026-11-02T08:00:00.123456789+05:30")
 	f.Add("2024-02-29T23:30:00")
