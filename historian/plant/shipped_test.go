@@ -1,11 +1,18 @@
 package plant
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 func TestShipped(t *testing.T) {
-	m, err := Load("../../configs/plants/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
+	files, _ := filepath.Glob("../../configs/plants/*.yaml")
+	for _, f := range files {
+		m, err := Load(f)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		t.Log(f, m.Warnings, len(m.Units))
 	}
-	t.Log(m.Warnings, len(m.Units))
 }
