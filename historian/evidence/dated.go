@@ -165,7 +165,7 @@ func (g *gathering) productDates() []telemetry.Instant {
 			dates = append(dates, t.points[i].at)
 		}
 	}
-	return append(dates, g.said.productCuts()...)
+	return append(dates, borders(g.said.orders)...)
 }
 
 // madeProducts are the products that the unit makes at any of the dates.

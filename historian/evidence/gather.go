@@ -102,11 +102,27 @@ func (g *gathering) run(ctx context.Context, asof telemetry.Instant) error {
 	if g.window.Empty() {
 		return nil
 	}
-	if err := g.readTold(ctx, asof); err != nil {
-		return err
+	around := calendar.Interval{From: g.window.From - toldAround, To: min(g.window.To+toldAround, g.horizon+1)}
+	for {
+		if err := g.readTold(ctx, around, asof); err != nil {
+			return err
+		}
+		g.core = g.said.core(g.window)
+		g.states, g.power = g.core, g.core
+		if err := g.complete(ctx); err != nil {
+			return err
+		}
+		// Records of the time that the window hangs on may make that time longer.
+		need := hull(around, hull(g.states, g.power))
+		if need == around {
+			return nil
+		}
+		around = need
 	}
-	g.core = g.said.core(g.window)
-	g.states, g.power = g.core, g.core
+}
+
+// complete reads what the core needs.
+func (g *gathering) complete(ctx context.Context) error {
 	if err := g.readCore(ctx); err != nil {
 		return err
 	}

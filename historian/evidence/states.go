@@ -124,9 +124,10 @@ func (g *gathering) stateList() []ledger.State {
 	held := -1
 	for i, k := 0, 0; i < len(points) || k < len(cuts); {
 		var at telemetry.Instant
+		reported := false
 		switch {
 		case i < len(points) && (k == len(cuts) || points[i].at <= cuts[k]):
-			at, held = points[i].at, i
+			at, held, reported = points[i].at, i, true
 			i++
 		default:
 			at = cuts[k]
@@ -139,7 +140,7 @@ func (g *gathering) stateList() []ledger.State {
 		if lost.Holds(at) {
 			s = ledger.State{At: at, Code: s.Code, Bad: true}
 		}
-		if n := len(out); n > 0 && held != i-1 && same(&out[n-1], &s) {
+		if n := len(out); n > 0 && !reported && same(&out[n-1], &s) {
 			continue // a cut that changes nothing
 		}
 		if n := len(out); n > 0 && out[n-1].At == at {
@@ -161,7 +162,11 @@ func (g *gathering) stateAt(p *point, at telemetry.Instant) ledger.State {
 		s = g.meaning(p, at)
 	}
 	if !s.Bad && s.Category != ledger.Run && s.Category != ledger.Unknown {
-		s.Reason = cmp.Or(g.said.reasonAt(at), g.reasonAt(at), s.Reason)
+		said := g.said.reasonAt(at)
+		s.Reason = cmp.Or(said.word, g.reasonAt(at), s.Reason)
+		if c, ok := categoryOf(said.category); ok {
+			s.Category = c
+		}
 	}
 	return s
 }
@@ -185,7 +190,7 @@ func (g *gathering) stateCuts(lost calendar.Set) []telemetry.Instant {
 			cuts = append(cuts, t.points[i].at)
 		}
 	}
-	cuts = append(cuts, g.said.reasonCuts()...)
+	cuts = append(cuts, borders(g.said.reasons)...)
 	cuts = slices.DeleteFunc(cuts, func(t telemetry.Instant) bool { return t == beginning || t > g.horizon })
 	slices.Sort(cuts)
 	return slices.Compact(cuts)
