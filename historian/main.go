@@ -23,6 +23,7 @@ type cli struct {
 	Query queryCmd `cmd:"" help:"Run one InfluxQL query on any InfluxDB and print its answer."`
 	Probe probeCmd `cmd:"" help:"Find out how a store treats bad lines, big integers, limits and more, and what differs from what Kvarts knows of it."`
 
+	KPI     kpiCmd     `cmd:"" name:"kpi" help:"OEE, energy, losses and states of a machine, a line or the plant."`
 	Conform conformCmd `cmd:"" help:"Run OEE and energy conformance vectors through the KPI engine."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`

@@ -6,14 +6,15 @@ import (
 	"sort"
 
 	"kvarts/historian/calendar"
-	"kvarts/historian/ledger"
 )
 
 // stored is one slice as it stands on a shelf.
 type stored struct {
 	calendar.Interval
 	revision int
-	facts    *ledger.Facts // shared, never changed
+	model    string // that it was computed by
+	day      bool   // of a plant day; else of an hour, or what borders left of it
+	facts    *packed
 }
 
 // shelf holds the stored slices of one grain of one subject, by From and of equal From the longer first. They may overlap: a

@@ -31,9 +31,13 @@ type membership struct {
 	model *plant.Model
 }
 
-// composed describes how a level is made up in one model: the units of the subject with the given IDs; ok is false when the
-// model does not have it.
-func composed(m *plant.Model, t Target) (units []string, ok bool) {
+// composed describes how a level is made up in one model: the units of the subject with the given IDs that count for a kind of
+// question; ok is false when the model does not have it.
+func composed(m *plant.Model, t Target, kind Kind) (units []string, ok bool) {
+	counts := produces
+	if kind == Energy {
+		counts = uses
+	}
 	pick := func(in func(*plant.Unit) bool) {
 		for _, u := range m.Units {
 			if in(u) {
@@ -55,27 +59,30 @@ func composed(m *plant.Model, t Target) (units []string, ok bool) {
 		}
 		return units, true
 	case Area:
-		pick(func(u *plant.Unit) bool { return u.Area == t.IDs[0] && produces(u) })
+		pick(func(u *plant.Unit) bool { return u.Area == t.IDs[0] && counts(u) })
 		return units, slices.ContainsFunc(m.Areas, func(a plant.Area) bool { return a.ID == t.IDs[0] })
 	case Stage:
-		pick(func(u *plant.Unit) bool { return u.Stage == t.IDs[0] && produces(u) })
+		pick(func(u *plant.Unit) bool { return u.Stage == t.IDs[0] && counts(u) })
 		_, found := m.Stage(t.IDs[0])
 		return units, found
 	default:
-		pick(produces)
+		pick(counts)
 		return units, true
 	}
 }
 
-// produces says that the unit is a machine that does or does not work, and not only a meter: a meter's energy is that of the
-// machines below it and would count twice in a sum.
+// produces says that the unit is a machine that does or does not work: not only a meter, nor a supply without a state, whose
+// time would be unknown for ever.
 func produces(u *plant.Unit) bool {
 	c := u.Class
 	return c.State != nil || c.Total != nil || c.Good != nil || c.Scrap != nil || c.Progress != nil
 }
 
+// uses says that the unit's energy is its own: a meter's is that of the machines below it and would count twice in a sum.
+func uses(u *plant.Unit) bool { return u.Meter == "" }
+
 // resolve finds out what a target is made of in each of the spans, and joins spans that do not differ.
-func resolve(t Target, spans []plant.Span) (subject, error) {
+func resolve(t Target, kind Kind, spans []plant.Span) (subject, error) {
 	s := subject{Subject: Subject{Level: t.Level, ID: strings.Join(t.IDs, ",")}}
 	missing := make(map[string]bool)
 	for _, id := range t.IDs {
@@ -89,11 +96,11 @@ func resolve(t Target, spans []plant.Span) (subject, error) {
 		m := span.Version.Model
 		last = m
 		for _, id := range t.IDs {
-			if _, ok := composed(m, Target{Level: t.Level, IDs: []string{id}}); ok {
+			if _, ok := composed(m, Target{Level: t.Level, IDs: []string{id}}, kind); ok {
 				delete(missing, id)
 			}
 		}
-		units, ok := composed(m, t)
+		units, ok := composed(m, t, kind)
 		if !ok {
 			continue
 		}
@@ -163,21 +170,8 @@ func namesOf(m *plant.Model, level Level) []string {
 	return names
 }
 
-// units are all units of the subject, each once, in the order of the newest model's spans.
-func (s *subject) units() []string {
-	var all []string
-	for _, m := range slices.Backward(s.spans) {
-		for _, u := range m.units {
-			if !slices.Contains(all, u) {
-				all = append(all, u)
-			}
-		}
-	}
-	return all
-}
-
 // parts are the subjects of one level that have units in common with s: each unit of a line, each line of an area.
-func (s *subject) parts(level Level, spans []plant.Span) ([]subject, error) {
+func (s *subject) parts(level Level, kind Kind, spans []plant.Span) ([]subject, error) {
 	var out []subject
 	seen := make(map[string]bool)
 	for _, m := range slices.Backward(s.spans) {
@@ -189,12 +183,12 @@ func (s *subject) parts(level Level, spans []plant.Span) ([]subject, error) {
 			if seen[id] {
 				continue
 			}
-			units, ok := composed(m.model, Target{Level: level, IDs: []string{id}})
+			units, ok := composed(m.model, Target{Level: level, IDs: []string{id}}, kind)
 			if !ok || !slices.ContainsFunc(units, func(u string) bool { return member[u] }) {
 				continue
 			}
 			seen[id] = true
-			part, err := resolve(Target{Level: level, IDs: []string{id}}, spans)
+			part, err := resolve(Target{Level: level, IDs: []string{id}}, kind, spans)
 			if err != nil {
 				return nil, err
 			}
