@@ -22,6 +22,7 @@ type basis struct {
 	bridgedGood exact.Num
 	dark        exact.Num // ideal time of the pieces made in the rest of U
 	darkGood    exact.Num
+	x           exact.Num // what uncounted run time is taken to have made, in ideal time of good pieces
 	stop        exact.Num
 	failures    exact.Num
 	noIdeal     bool
@@ -50,12 +51,14 @@ var e79Source = source{
 // read takes what the models have in common.
 func (s *source) read(f *[ledger.NumFields]exact.Num) basis {
 	apt := f[s.run].Add(f[s.minor])
-	return basis{
+	b := basis{
 		t: f[ledger.Span], apt: apt, up: apt, u: f[s.unknown], b: f[s.bridged], r: f[s.run], c: f[s.uncounted],
 		total: f[s.total], good: f[s.good], bridged: f[s.bridgedTotal], bridgedGood: f[s.bridgedGood],
 		dark: f[s.darkTotal], darkGood: f[s.darkGood], stop: f[s.stop], failures: f[s.failures],
 		noIdeal: f[s.noIdealByPiece].Sign() > 0,
 	}
+	b.x = b.paced()
+	return b
 }
 
 func readISO(f *[ledger.NumFields]exact.Num) basis {
@@ -87,8 +90,7 @@ func (b *basis) plannedTotal() exact.Num { return b.total.Add(b.bridged).Add(b.d
 // uncountable says that there was run time and none of it is counted.
 func (b *basis) uncountable() bool { return b.c.Sign() > 0 && b.c.Equal(b.r) }
 
-// paced is X: what the uncounted run time is taken to have made, in ideal time of good pieces: the pace of the counted run time.
-// It is 0 when nothing is uncounted or nothing is counted.
+// paced is X: uncounted run time is taken at the pace of the counted. It is 0 when nothing is uncounted or nothing is counted.
 func (b *basis) paced() exact.Num {
 	counted := b.r.Sub(b.c)
 	if b.c.IsZero() || counted.IsZero() {

@@ -41,14 +41,10 @@ func performance(r *Result) Value {
 		return null()
 	}
 	p := ratio(b.total, b.apt)
-	if b.c.IsZero() || p.Null {
+	if b.c.IsZero() {
 		return p
 	}
-	pace := ratio(b.r, b.r.Sub(b.c))
-	if pace.Null {
-		return pace
-	}
-	return known(p.Num.Mul(pace.Num))
+	return p.times(ratio(b.r, b.r.Sub(b.c)))
 }
 
 func quality(r *Result) Value {
@@ -63,7 +59,7 @@ func oee(r *Result) Value {
 	if r.uncounted() || b.noIdeal {
 		return null()
 	}
-	return ratio(b.good.Add(b.bridgedGood).Add(b.paced()), b.pbt.Sub(b.u).Add(b.b))
+	return ratio(b.good.Add(b.bridgedGood).Add(b.x), b.pbt.Sub(b.u).Add(b.b))
 }
 
 func oeeLow(r *Result) Value {
@@ -80,7 +76,7 @@ func oeeHigh(r *Result) Value {
 		return null()
 	}
 	dark := exact.Max(b.u.Sub(b.b), b.darkGood)
-	silent := exact.Max(b.c, b.paced())
+	silent := exact.Max(b.c, b.x)
 	return ratio(b.good.Add(b.bridgedGood).Add(dark).Add(silent), b.pbt)
 }
 
@@ -90,11 +86,7 @@ func nee(r *Result) Value {
 		return null()
 	}
 	used := ratio(b.apt.Add(r.sum[ledger.SetupTime]), b.apt)
-	made := ratio(b.good.Add(b.paced()), b.pbt.Sub(b.u))
-	if used.Null || made.Null {
-		return null()
-	}
-	return known(used.Num.Mul(made.Num))
+	return used.times(ratio(b.good.Add(b.x), b.pbt.Sub(b.u)))
 }
 
 func teep(r *Result) Value {
@@ -102,7 +94,7 @@ func teep(r *Result) Value {
 	if !r.hasPieces || r.uncounted() || b.noIdeal {
 		return null()
 	}
-	return ratio(b.plannedGood().Add(b.paced()), b.t)
+	return ratio(b.plannedGood().Add(b.x), b.t)
 }
 
 func operationalEfficiency(r *Result) Value { return ratio(r.basis.apt, r.basis.up) }

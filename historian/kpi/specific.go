@@ -34,21 +34,19 @@ func (o output) known(r *Result) Value {
 }
 
 func (o output) low(r *Result) Value {
-	share, _ := r.unsureOutput()
-	if share.Null || !r.hasEnergy || !r.hasPieces {
+	if energyLow(r).Null || !r.hasPieces {
 		return null()
 	}
-	most := r.sum[o.field].Mul(exact.Int(1).Add(share.Num))
-	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyLow]), most)
+	most, _ := r.scaleOfOutput()
+	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyLow]), r.sum[o.field]).times(most)
 }
 
 func (o output) high(r *Result) Value {
-	_, share := r.unsureOutput()
-	if share.Null || energyHigh(r).Null || !r.hasPieces {
+	if energyHigh(r).Null || !r.hasPieces {
 		return null()
 	}
-	least := r.sum[o.field].Mul(exact.Int(1).Sub(share.Num))
-	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyHigh]), least)
+	_, least := r.scaleOfOutput()
+	return o.divide(r.sum[ledger.EnergyKnown].Add(r.sum[ledger.EnergyHigh]), r.sum[o.field]).times(least)
 }
 
 // divide is null when there is no good output to bear the energy.
@@ -59,23 +57,28 @@ func (o output) divide(microWh, quanta exact.Num) Value {
 	return known(microWh.Quo(quanta.Mul(exact.Int(o.scale))))
 }
 
-// unsureOutput is by what share of the good output there may have been more, and less. Both are 0 when every moment is
-// counted, and null when there is nothing to measure the missing by.
-func (r *Result) unsureOutput() (more, less Value) {
+// scaleOfOutput is what energy per known output is multiplied by when there was the most good output that there can have been, and when
+// there was the least. Both are 1 when every moment is counted; null means that there is no bound: nothing to measure the missing
+// by, or more of it than was made.
+func (r *Result) scaleOfOutput() (most, least Value) {
 	b := r.everywhere()
-	silent := exact.Max(b.c, b.paced())
+	silent := exact.Max(b.c, b.x)
 	dark := exact.Max(b.u.Sub(b.b), b.darkGood).Sub(b.darkGood)
 	if silent.IsZero() && dark.IsZero() {
 		if r.seen.Has(ledger.CounterMissing) {
 			return null(), null() // a line's last unit ran uncounted out of the line's planned time
 		}
-		return known(exact.Num{}), known(exact.Num{})
+		return known(exact.Int(1)), known(exact.Int(1))
 	}
 	made := b.plannedGood()
 	if b.noIdeal || made.Sign() <= 0 {
 		return null(), null()
 	}
-	return ratio(dark.Add(silent), made), ratio(silent, made)
+	least = null()
+	if sure := made.Sub(silent); sure.Sign() > 0 {
+		least = known(made.Quo(sure))
+	}
+	return ratio(made, made.Add(dark).Add(silent)), least
 }
 
 // everywhere is the basis of all time, as energy is of all time: that by states. A line has only that of its planned time.

@@ -30,6 +30,14 @@ func (v Value) complement() Value {
 	return known(exact.Int(1).Sub(v.Num))
 }
 
+// times is v · w.
+func (v Value) times(w Value) Value {
+	if v.Null || w.Null {
+		return null()
+	}
+	return known(v.Num.Mul(w.Num))
+}
+
 // Float is the nearest float64; ok is false for null.
 func (v Value) Float() (f float64, ok bool) {
 	if v.Null {
