@@ -26,6 +26,9 @@ type cli struct {
 	KPI     kpiCmd     `cmd:"" name:"kpi" help:"OEE, energy, losses and states of a machine, a line or the plant."`
 	Conform conformCmd `cmd:"" help:"Run OEE and energy conformance vectors through the KPI engine."`
 
+	Record recordCmd `cmd:"" help:"Enter, correct and list what people know: downtime reasons, orders, scrap, replaced meters."`
+	Import importCmd `cmd:"" help:"Import records from a CSV or JSON file."`
+
 	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and leave."`

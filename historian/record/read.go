@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,6 +30,12 @@ type ReadOptions struct {
 	Kind   Kind           // of rows without a kind; "": each row must tell
 	Name   string         // of the file, for Audit.Source
 	Audit  Audit          // of rows that do not tell by and why; Source is made from Name and line
+}
+
+// LineOf is the line of the file that r was read from; 0 when it was not.
+func (r *Record) LineOf() int {
+	n, _ := strconv.Atoi(r.Source[strings.LastIndexByte(r.Source, ':')+1:])
+	return n
 }
 
 // Problem is one thing that is wrong with a file.

@@ -39,6 +39,11 @@ func Sort(records []Record) {
 	})
 }
 
+// SortRevisions sorts the revisions of one id, the oldest first.
+func SortRevisions(records []Record) {
+	slices.SortFunc(records, func(a, b Record) int { return compareRevisions(&a, &b) })
+}
+
 // compareRevisions orders revisions of one id. Two people who correct at once write two of the same number: the later one
 // counts. The note that a revision moved away is older than the revision itself.
 func compareRevisions(a, b *Record) int {
