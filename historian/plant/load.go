@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"kvarts/historian/calendar"
@@ -87,7 +88,8 @@ func (d *decoder) timeZone(b *block) {
 	}
 	zone, err := calendar.Zone(d.model.Zone)
 	if err != nil {
-		v.fail("this zone cannot be used: "+err.Error(), "name an IANA zone, for example Asia/Almaty")
+		message, remedy, _ := strings.Cut(err.Error(), "; ")
+		v.fail("this zone cannot be used: "+message, remedy)
 		return
 	}
 	d.zone, d.model.Location = zone, zone

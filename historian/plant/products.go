@@ -91,6 +91,9 @@ func (v *value) stageClasses(owners map[string]place) []string {
 		owners[name] = place{item.n.pos.line, v.parent.path()}
 		out = append(out, name)
 	}
+	if v.n.kind == sequence && len(v.n.items) == 0 {
+		v.failAll("the list is empty", "list the classes whose units belong to the stage")
+	}
 	return out
 }
 
@@ -100,6 +103,7 @@ func (b *block) goodAt(s *Stage) {
 	switch {
 	case v == nil && len(s.Classes) == 1:
 		s.GoodAt = s.Classes[0]
+	case v == nil && len(s.Classes) == 0: // said already
 	case v == nil:
 		b.require("good_at", "write the class at which good output is counted")
 	case !v.name(&s.GoodAt):
