@@ -109,7 +109,7 @@ var definitions = [NumKeys]Definition{
 	PiecesTotal: {Name: "PQ", Title: "Produced quantity", Unit: "pieces", Better: Higher, Source: iso22400, of: pieces(ledger.TotalPieces), Formula: same("PQ")},
 	PiecesGood:  {Name: "GQ", Title: "Good quantity", Unit: "pieces", Better: Higher, Source: iso22400, of: pieces(ledger.GoodPieces), Formula: same("GQ")},
 	IdealTotal: {Name: "ideal_total_s", Title: "Ideal time of what was made", Unit: "s", Better: Higher, Source: contract, of: idealTotal,
-		Formula: units("Σ PRU · PQ in planned time that is not uncounted")},
+		Formula: [numModels]string{isoUnits: "Σ PRU · PQ in planned time that is not uncounted", e79Units: "Σ PRU · PQ in time that is not uncounted"}},
 	IdealGood: {Name: "ideal_good_s", Title: "Ideal time of what was good", Unit: "s", Better: Higher, Source: contract, of: idealGood,
 		Formula: [numModels]string{"Σ PRU · GQ in planned time that is not uncounted", "Σ PRU · GQ in time that is not uncounted",
 			"bottleneck's PRU · GQ of the last unit in planned time that is not uncounted"}},

@@ -81,8 +81,8 @@ func TestTrueEnergyPerPieceIsWithinTheBounds(t *testing.T) {
 		run := within(t, "run s", 10_000)
 		made := within(t, "pieces of 1 s", run)
 		used := within(t, "kWh", 1000)
-		dark, silent := within(t, "hidden run s", run), int64(0)
-		silent = within(t, "uncounted s", run-dark)
+		dark := within(t, "hidden run s", run)
+		silent := within(t, "uncounted s", run-dark)
 		counted := run - dark - silent
 		seen := min(made, counted)
 		lost := made - seen // what the hidden time made
