@@ -18,7 +18,8 @@ type ask struct {
 
 func newAsk(unit string) *ask { return &ask{params: map[string]any{"unit": unit}} }
 
-// add adds a statement. take is called for each of its rows, done when all statements were answered in whole.
+// add adds a statement. take is called for each of its rows, done, which may be nil, when all
+// statements were answered in whole.
 func (a *ask) add(statement string, take func(*influx.Row) error, done func()) {
 	a.text = append(a.text, statement)
 	a.takers = append(a.takers, take)
@@ -41,7 +42,9 @@ func (a *ask) run(ctx context.Context, client *influx.Client) error {
 		return err
 	}
 	for _, done := range a.done {
-		done()
+		if done != nil {
+			done()
+		}
 	}
 	a.text, a.takers, a.done = a.text[:0], a.takers[:0], a.done[:0]
 	return nil

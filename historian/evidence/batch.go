@@ -37,7 +37,7 @@ func (g *gathering) completeBatches(ctx context.Context) error {
 	}
 	v := g.core
 	if b != nil {
-		for n := doubled(before); !b.first && b.changeBefore(g.core.From) < 0; n = doubled(n) {
+		for n := before; !b.first && b.changeBefore(g.core.From) < 0; n = doubled(n) {
 			if err := g.grow(ctx, func(a *ask) error { return b.back(a, n) }); err != nil {
 				return err
 			}
@@ -55,7 +55,10 @@ func (g *gathering) completeBatches(ctx context.Context) error {
 		}
 	}
 	if t := g.tracks[roleProduct]; t != nil {
-		if err := g.grow(ctx, func(a *ask) error { return t.reach(a, v) }, func(a *ask) error { return t.back(a, before) }); err != nil {
+		if err := g.grow(ctx, func(a *ask) error { return t.reach(a, v) }); err != nil {
+			return err
+		}
+		if err := g.latest(ctx, v.From, t); err != nil {
 			return err
 		}
 	}

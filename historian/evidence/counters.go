@@ -34,13 +34,19 @@ func (p *point) usable() bool {
 // completeCounters reads on until every pair of readings at a border of the core is whole, and finds out over what time the
 // states must be known for it.
 func (g *gathering) completeCounters(ctx context.Context) error {
+	var all []*track
+	for r := roleTotal; r <= roleEnergy; r++ {
+		if t := g.tracks[r]; t != nil {
+			all = append(all, t)
+		}
+	}
+	if err := g.findUsable(ctx, all...); err != nil {
+		return err
+	}
 	for r := roleTotal; r <= roleEnergy; r++ {
 		t := g.tracks[r]
 		if t == nil {
 			continue
-		}
-		if err := g.findUsable(ctx, t); err != nil {
-			return err
 		}
 		if err := g.findHigh(ctx, r, t); err != nil {
 			return err
@@ -58,19 +64,32 @@ func (g *gathering) completeCounters(ctx context.Context) error {
 	return nil
 }
 
-// findUsable reads on to both sides of the core until there is a usable reading before it and one after it, or nothing more.
-func (g *gathering) findUsable(ctx context.Context, t *track) error {
-	for n := doubled(before); !t.first && t.lastUsable(g.core.From) < 0; n = doubled(n) {
-		if err := g.grow(ctx, func(a *ask) error { return t.back(a, n) }); err != nil {
+// findUsable reads on to both sides of the core until each track has a usable reading before it and one after it, or nothing
+// more: one request for all.
+func (g *gathering) findUsable(ctx context.Context, tracks ...*track) error {
+	for n := before; ; n = doubled(n) {
+		missing := false
+		err := g.grow(ctx, func(a *ask) error {
+			for _, t := range tracks {
+				if !t.first && t.lastUsable(g.core.From) < 0 {
+					missing = true
+					if err := t.back(a, n); err != nil {
+						return err
+					}
+				}
+				if !t.last && t.firstUsable(g.core.To) < 0 {
+					missing = true
+					if err := t.forth(a, n); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil || !missing {
 			return err
 		}
 	}
-	for n := doubled(before); !t.last && t.firstUsable(g.core.To) < 0; n = doubled(n) {
-		if err := g.grow(ctx, func(a *ask) error { return t.forth(a, n) }); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // lastUsable is the index of the last usable reading before at, −1 if the track has none.
@@ -159,6 +178,12 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 	}
 	hi = max(hi, t.points[z].at)
 	if g.onChange(r) {
+		if err := g.grow(ctx, func(a *ask) error {
+			g.alive.reach(a, calendar.Interval{From: g.alive.have.From, To: hi + 1})
+			return nil
+		}); err != nil {
+			return lo, hi, err
+		}
 		proof, err := g.proofBefore(ctx, hi, g.core.To)
 		if err != nil {
 			return lo, hi, err
@@ -168,6 +193,18 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		}
 	}
 	return lo, hi, nil
+}
+
+// proofBefore is the begin of the last proof of life before t, but not before floor: floor if there is none.
+func (g *gathering) proofBefore(ctx context.Context, t, floor telemetry.Instant) (telemetry.Instant, error) {
+	for {
+		if proof, ok := g.alive.before(t); ok || g.alive.first || g.alive.have.From <= floor {
+			return max(floor, proof), nil
+		}
+		if err := g.grow(ctx, func(a *ask) error { g.alive.back(a); return nil }); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // onChange says that silence of the role's signal means no change, in every model that tells of the core.

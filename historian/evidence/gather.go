@@ -72,7 +72,7 @@ type gathering struct {
 	states calendar.Interval // of which the states must be known
 	power  calendar.Interval // of which the power must be known
 	tracks [numRoles]*track  // nil: the unit never had such a signal
-	alive  *track
+	alive  lifeline
 	gaps   []telemetry.Gap
 	said   told
 	stored *Carry
@@ -89,8 +89,6 @@ func newGathering(client *influx.Client, eras []era, unit string, window calenda
 			g.tracks[r] = &track{channels: c}
 		}
 	}
-	end := eras[len(eras)-1].To
-	g.alive = &track{channels: []channel{{Interval: calendar.Interval{From: beginning, To: end}, class: aliveMeasurement, field: "alive", bare: true}}}
 	for _, l := range over(eras, func(u *plant.Unit) plant.Dated[time.Duration] { return u.MinorStop }) {
 		g.pad = max(g.pad, l.value)
 	}
@@ -102,9 +100,9 @@ func (g *gathering) run(ctx context.Context, asof telemetry.Instant) error {
 	if g.window.Empty() {
 		return nil
 	}
-	around := calendar.Interval{From: g.window.From - toldAround, To: min(g.window.To+toldAround, g.horizon+1)}
+	told := calendar.Interval{From: g.window.From - toldAround, To: min(g.window.To+toldAround, g.horizon+1)}
 	for {
-		if err := g.readTold(ctx, around, asof); err != nil {
+		if err := g.readTold(ctx, told, asof); err != nil {
 			return err
 		}
 		g.core = g.said.core(g.window)
@@ -113,11 +111,11 @@ func (g *gathering) run(ctx context.Context, asof telemetry.Instant) error {
 			return err
 		}
 		// Records of the time that the window hangs on may make that time longer.
-		need := hull(around, hull(g.states, g.power))
-		if need == around {
+		need := hull(told, hull(g.states, g.power))
+		if need == told {
 			return nil
 		}
-		around = need
+		told = need
 	}
 }
 
@@ -134,46 +132,59 @@ func (g *gathering) complete(ctx context.Context) error {
 	return nil
 }
 
-// Points asked for beyond the core with the first request: nearly always enough, so that one request does.
+// around is how far around the core every signal is read with the first request: nearly always far enough to hold the
+// readings next to the core, so that one request does.
+const around = 5 * time.Minute
+
+// How many points are asked for at first when there is none in the time read.
 const (
 	beforeState = 4 // a stop has few codes
 	before      = 2 // one that is not Good, and one
 )
 
-// readCore reads the core of every signal and the nearest points around it, all in one request.
+// padded is the time of which states must be read to know those of v.
+func (g *gathering) padded(v calendar.Interval) calendar.Interval {
+	return calendar.Interval{From: v.From.Add(-g.pad), To: v.To.Add(g.pad)}
+}
+
+// readCore reads every signal in the core and around it, all in one request.
 func (g *gathering) readCore(ctx context.Context) error {
 	a := newAsk(g.unit)
-	padded := calendar.Interval{From: g.core.From.Add(-g.pad), To: g.core.To.Add(g.pad)}
-	for r, t := range g.tracks {
+	wide := hull(g.padded(g.core), calendar.Interval{From: g.core.From.Add(-around), To: g.core.To.Add(around)})
+	for _, t := range g.tracks {
 		if t == nil {
 			continue
 		}
-		v, n := g.core, before
-		if role(r) == roleState {
-			v, n = padded, beforeState
-		}
-		if err := errors.Join(t.reach(a, v), t.back(a, n)); err != nil {
+		if err := t.reach(a, wide); err != nil {
 			return err
 		}
-		if role(r).counts() {
-			if err := t.forth(a, before); err != nil {
-				return err
-			}
-		}
 	}
-	if err := g.alive.reach(a, calendar.Interval{From: padded.From, To: padded.To.Add(beat)}); err != nil {
-		return err
-	}
-	g.askGaps(a, padded)
+	g.alive.reach(a, g.provenIn(wide))
+	g.askGaps(a, wide)
 	if err := a.run(ctx, g.client); err != nil {
 		return fmt.Errorf("read signals: %w", err)
 	}
 	return nil
 }
 
-// counts says that the role's signal is cumulative, so that what its values say lies between them.
-func (r role) counts() bool {
-	return r == roleTotal || r == roleGood || r == roleScrap || r == roleEnergy || r == roleProgress
+// provenIn is the times of proofs that prove anything of v, up to the horizon.
+func (g *gathering) provenIn(v calendar.Interval) calendar.Interval {
+	return calendar.Interval{From: v.From, To: min(v.To.Add(beat), g.horizon+1)}
+}
+
+// latest reads on until each track has a point at or before the time at, or nothing more.
+func (g *gathering) latest(ctx context.Context, at telemetry.Instant, tracks ...*track) error {
+	return g.grow(ctx, func(a *ask) error {
+		for _, t := range tracks {
+			if t == nil || t.index(at+1) > 0 {
+				continue
+			}
+			if err := t.back(a, 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // grow runs one request made of what the functions ask for.

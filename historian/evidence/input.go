@@ -17,7 +17,10 @@ func (g *gathering) completePower(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	return g.grow(ctx, func(a *ask) error { return t.reach(a, g.power) }, func(a *ask) error { return t.back(a, before) })
+	if err := g.grow(ctx, func(a *ask) error { return t.reach(a, g.power) }); err != nil {
+		return err
+	}
+	return g.latest(ctx, g.power.From, t)
 }
 
 // readStored looks for the state at the begin among the stored slices when the raw data has none: it may be gone.
@@ -64,7 +67,7 @@ func (g *gathering) input() *ledger.Input {
 		return in
 	}
 	in.States = g.stateList()
-	in.Alive = g.seen()
+	in.Alive = g.alive.seen
 	in.Limits = g.limits()
 	for _, w := range g.worths(idealOf) {
 		in.Ideals = append(in.Ideals, ledger.Ideal{From: w.from, Product: w.product, Seconds: w.value})
@@ -131,7 +134,7 @@ func (g *gathering) provenance(in *ledger.Input) *Provenance {
 			p.Points[g.name(role(r), t.points[len(t.points)-1].at)] += len(t.points)
 		}
 	}
-	p.Points[aliveMeasurement], p.Points[telemetry.GapMeasurement] = len(g.alive.points), len(g.gaps)
+	p.Points[aliveMeasurement], p.Points[telemetry.GapMeasurement] = g.alive.proofs, len(g.gaps)
 	p.Carry = CarryAt(in, g.window.To)
 	return p
 }

@@ -76,7 +76,6 @@ func erasOf(history plant.History, unit string, horizon, asof telemetry.Instant)
 type channel struct {
 	calendar.Interval
 	class, field string
-	bare         bool // the values have no status
 }
 
 // channels of one role, in order, neighbours that are the same joined. The first one reaches back to the beginning.

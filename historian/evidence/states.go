@@ -22,14 +22,11 @@ func (g *gathering) completeStates(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	padded := func() calendar.Interval {
-		return calendar.Interval{From: g.states.From.Add(-g.pad), To: g.states.To.Add(g.pad)}
-	}
-	if err := g.grow(ctx, func(a *ask) error { return t.reach(a, padded()) }); err != nil {
+	if err := g.grow(ctx, func(a *ask) error { return t.reach(a, g.padded(g.states)) }); err != nil {
 		return err
 	}
 	for n := beforeState; ; n = doubled(n) {
-		began, known := g.standingSince(t, padded().From)
+		began, known := g.standingSince(t, g.padded(g.states).From)
 		if known || t.first {
 			g.states.From = min(g.states.From, began.Add(g.pad))
 			break
@@ -38,16 +35,22 @@ func (g *gathering) completeStates(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, r := range []role{roleReason, roleProduct} {
-		if o := g.tracks[r]; o != nil {
-			if err := g.grow(ctx, func(a *ask) error { return o.reach(a, padded()) }, func(a *ask) error { return o.back(a, before) }); err != nil {
-				return err
+	v := g.padded(g.states)
+	err := g.grow(ctx, func(a *ask) error {
+		g.alive.reach(a, g.provenIn(v))
+		for _, r := range []role{roleReason, roleProduct} {
+			if o := g.tracks[r]; o != nil {
+				if err := o.reach(a, v); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return g.grow(ctx, func(a *ask) error {
-		return g.alive.reach(a, calendar.Interval{From: padded().From, To: padded().To.Add(beat)})
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return g.latest(ctx, v.From, g.tracks[roleReason], g.tracks[roleProduct])
 }
 
 // standingSince is when the stop began that the unit was in at at; at when it was in none. known is false when earlier states

@@ -41,18 +41,15 @@ func (c *channel) statement(v calendar.Interval, order string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("class: %w", err)
 	}
-	columns, err := influx.Ident(c.field)
+	field, err := influx.Ident(c.field)
 	if err != nil {
 		return "", fmt.Errorf("signal: %w", err)
 	}
-	if !c.bare {
-		status, err := influx.Ident(c.field + telemetry.StatusSuffix)
-		if err != nil {
-			return "", fmt.Errorf("signal: %w", err)
-		}
-		columns += ", " + status
+	status, err := influx.Ident(c.field + telemetry.StatusSuffix)
+	if err != nil {
+		return "", fmt.Errorf("signal: %w", err)
 	}
-	return "SELECT " + columns + " FROM " + class + ` WHERE "unit" = $unit` + during(v) + order, nil
+	return "SELECT " + field + ", " + status + " FROM " + class + ` WHERE "unit" = $unit` + during(v) + order, nil
 }
 
 // during is the condition that a point's time is in v, as far as v has ends.
@@ -67,12 +64,12 @@ func during(v calendar.Interval) string {
 	return s
 }
 
-// pointOf reads a row of a value and, if there is one, its status. A value without a status is plain Good: see the package
+// pointOf reads a row of a value and its status. A value without a status is plain Good: see the package
 // comment.
 func pointOf(r *influx.Row) (point, bool) {
 	at, ok := r.Time()
 	p := point{at: at, value: r.Values[1], good: !r.Values[1].IsNull()}
-	if len(r.Values) > 2 && !r.Values[2].IsNull() {
+	if !r.Values[2].IsNull() {
 		status, isCode := r.Values[2].Int()
 		p.good = p.good && isCode && telemetry.Status(uint32(status)).IsGood()
 	}
