@@ -108,3 +108,17 @@ func TestParetoOfReasons(t *testing.T) {
 		t.Errorf("of nothing: %v", got)
 	}
 }
+
+func TestLossesAreNamed(t *testing.T) {
+	seen := make(map[string]bool)
+	for k := kpi.OutOfSchedule; k <= kpi.Unvalued; k++ {
+		if s := k.String(); s == "" || seen[s] {
+			t.Errorf("loss %d is named %q", k, s)
+		} else {
+			seen[s] = true
+		}
+	}
+	if s := (kpi.Unvalued + 1).String(); s != "" {
+		t.Errorf("no loss is named %q", s)
+	}
+}
