@@ -56,7 +56,7 @@ func (r *Record) checkPlace(spec *Spec) error {
 		}
 		told++
 		if !slices.Contains(spec.Where, p.name) {
-			errs = append(errs, fmt.Errorf("%s: a %s is not of a whole %s; name its %s", p.name, r.Kind, p.name, strings.Join(spec.Where, " or ")))
+			errs = append(errs, fmt.Errorf("%s: %s is not of a whole %s; name its %s", p.name, r.Kind, p.name, strings.Join(spec.Where, " or ")))
 		}
 		errs = append(errs, checkName(p.name, v))
 	}
@@ -99,7 +99,7 @@ func (r *Record) checkTime(spec *Spec) error {
 	}
 	switch {
 	case spec.End == "" && r.To != r.From:
-		return fmt.Errorf("%s: a %s is a moment, it has no end", spec.Begin, r.Kind)
+		return fmt.Errorf("%s: %s is a moment, it has no end", spec.Begin, r.Kind)
 	case spec.End != "" && r.To <= r.From:
 		return fmt.Errorf("%s %s: not after %s %s; exchange or correct them", spec.End, r.To, spec.Begin, r.From)
 	case r.To-r.From > MaxLength:
@@ -153,9 +153,9 @@ func (r *Record) checkColumn(spec *Spec, c *column) error {
 	v := c.get(r)
 	switch {
 	case v == "" && slices.Contains(spec.Required, c.name):
-		return fmt.Errorf("%s: missing; a %s needs it", c.name, r.Kind)
+		return fmt.Errorf("%s: missing; %s needs it", c.name, r.Kind)
 	case v != "" && !spec.Has(c.name):
-		return fmt.Errorf("%s: does not belong to a %s, which has %s", c.name, r.Kind, strings.Join(spec.Columns(), ", "))
+		return fmt.Errorf("%s: does not belong to %s, which has %s", c.name, r.Kind, strings.Join(spec.Columns(), ", "))
 	case c.text != nil:
 		return checkText(c.name, v)
 	case c.number == nil || v == "":

@@ -175,7 +175,7 @@ func (rd *reader) row(line int, cells []cell) {
 	}
 	for _, name := range []string{spec.Begin, spec.End} {
 		if name != "" && !slices.ContainsFunc(cells, func(c cell) bool { return c.column == name && c.text != "" }) {
-			rd.problem(line, name, fmt.Sprintf("missing; a %s needs it", r.Kind))
+			rd.problem(line, name, fmt.Sprintf("missing; %s needs it", r.Kind))
 		}
 	}
 	if len(rd.problems) > before {
@@ -227,14 +227,14 @@ func (r *Record) Set(name, text string, zone *time.Location) error {
 		return setTime(&r.To, text, zone)
 	}
 	if !spec.Has(name) {
-		return fmt.Errorf("does not belong to a %s, which has %s", r.Kind, strings.Join(spec.Columns(), ", "))
+		return fmt.Errorf("does not belong to %s, which has %s", r.Kind, strings.Join(spec.Columns(), ", "))
 	}
 	for _, c := range slices.Concat(places(), columns()) {
 		if c.name == name {
 			return c.set(r, text, zone)
 		}
 	}
-	return fmt.Errorf("is not a column of a %s", r.Kind)
+	return fmt.Errorf("is not a column of %s", r.Kind)
 }
 
 func (c *column) set(r *Record, text string, zone *time.Location) error {
