@@ -190,9 +190,18 @@ func atomAt(atoms []atom, t telemetry.Instant) int {
 	return sort.Search(len(atoms), func(i int) bool { return atoms[i].to > t })
 }
 
-// spreadUntil is how much spreadable time there is from dawn to t.
-func spreadUntil(atoms []atom, t telemetry.Instant) int64 {
-	i := sort.Search(len(atoms), func(i int) bool { return atoms[i].to >= t })
+// nearby is how many atoms are looked at one by one before searching: most deltas end in the atom they begin in or the next.
+const nearby = 4
+
+// spreadUntil is how much spreadable time there is from dawn to t, which lies in the atom near or in a later one.
+func spreadUntil(atoms []atom, near int, t telemetry.Instant) int64 {
+	i := near
+	for i < near+nearby && i < len(atoms) && atoms[i].to < t {
+		i++
+	}
+	if i == near+nearby {
+		i += sort.Search(len(atoms)-i, func(k int) bool { return atoms[i+k].to >= t })
+	}
 	a := &atoms[i]
 	if a.has(spreadable) {
 		return a.spread + int64(t-a.from)

@@ -41,7 +41,10 @@ type Line struct {
 func NewLine(l LineInput) (*Line, error) {
 	line := &Line{units: l.Units}
 	horizon := max(dawn, min(l.Horizon, dusk))
-	for _, u := range l.Units {
+	for i, u := range l.Units {
+		if slices.ContainsFunc(l.Units[:i], func(other *Unit) bool { return other.in.Unit == u.in.Unit }) {
+			return nil, fmt.Errorf("prepare line %q: unit %q twice", l.ID, u.in.Unit)
+		}
 		if u.in.Horizon != horizon {
 			return nil, fmt.Errorf("prepare line %q: unit %q ends at %s, the line at %s", l.ID, u.in.Unit, u.in.Horizon, horizon)
 		}

@@ -181,12 +181,12 @@ func (v *view) divide(r ScrapReport, streams []stream, parts []delta) []delta {
 
 // within is the pieces of a delta made from one moment to another, both in its interval or equal to its ends.
 func (v *view) within(d *delta, from, to telemetry.Instant) exact.Num {
-	if from >= to || from == d.from && to == d.to || d.amount.IsZero() {
-		if from >= to {
-			return exact.Num{}
-		}
+	switch {
+	case from >= to:
+		return exact.Num{}
+	case from == d.from && to == d.to || d.amount.IsZero():
 		return d.amount
 	}
-	s := v.spreading(d)
-	return s.until(to).Sub(s.until(from))
+	s := v.spreading(d, 0)
+	return s.until(to, 0).Sub(s.until(from, 0))
 }

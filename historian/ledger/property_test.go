@@ -95,7 +95,10 @@ func TestFactsAddUpForAnyCut(t *testing.T) {
 // TestLineFactsAddUpForAnyCut is law 6 for lines.
 func TestLineFactsAddUpForAnyCut(t *testing.T) {
 	check(t, 1, func(t rapid.TB, g generator) {
-		line := g.line(t, g.chance(50, "exact"))
+		line, err := ledger.NewLine(g.lineInput(t, g.chance(50, "exact")).LineInput)
+		if err != nil {
+			t.Fatal(err)
+		}
 		borders := g.borders()
 		slices := line.Slices(borders)
 		whole := line.Facts(calendar.Interval{From: borders[0], To: borders[len(borders)-1]})
@@ -190,9 +193,15 @@ func roundingBound(in *ledger.Input) exact.Num {
 	return most.Add(exact.Int(1)).Mul(exact.Int(int64(quantities * (1 + len(in.Ideals) + len(in.Watts)))))
 }
 
-// line draws a line of up to three units.
-func (g generator) line(t rapid.TB, exactly bool) *ledger.Line {
-	l := ledger.LineInput{ID: "L", Out: "A", UnitSeconds: map[string][]ledger.Ideal{}}
+// lineInputs are a line's input and those of its units.
+type lineInputs struct {
+	ledger.LineInput
+	inputs []*ledger.Input
+}
+
+// lineInput draws a line of up to three units.
+func (g generator) lineInput(t rapid.TB, exactly bool) lineInputs {
+	l := lineInputs{LineInput: ledger.LineInput{ID: "L", Out: "A", UnitSeconds: map[string][]ledger.Ideal{}}}
 	for _, name := range []string{"A", "B", "C"}[:g.int(1, 3, "units")] {
 		in := g.input()
 		in.Unit, in.Exact = name, exactly
@@ -200,12 +209,9 @@ func (g generator) line(t rapid.TB, exactly bool) *ledger.Line {
 			l.Horizon = in.Horizon
 		}
 		in.Horizon = l.Horizon
+		l.inputs = append(l.inputs, in)
 		l.Units = append(l.Units, mustNew(t, in))
 		l.UnitSeconds[name], _ = g.prices()
 	}
-	line, err := ledger.NewLine(l)
-	if err != nil {
-		t.Fatalf("NewLine: %v", err)
-	}
-	return line
+	return l
 }

@@ -38,7 +38,7 @@ func newStream(deltas []delta, total, good int8) stream {
 
 // spreadable is how much of an interval's time pieces can be made in.
 func (v *view) spreadable(from, to telemetry.Instant) int64 {
-	return spreadUntil(v.atoms, to) - spreadUntil(v.atoms, from)
+	return spreadUntil(v.atoms, 0, to) - spreadUntil(v.atoms, 0, from)
 }
 
 // spreading is a delta made ready to be cut: its pieces grow evenly over the spreadable time of its interval, over all of
@@ -55,20 +55,21 @@ type spreading struct {
 	already int64 // spreadable time before the delta
 }
 
-func (v *view) spreading(d *delta) spreading {
-	s := spreading{v: v, d: d, already: spreadUntil(v.atoms, d.from)}
-	s.weight = spreadUntil(v.atoms, d.to) - s.already
+// spreading makes a delta ready; near is the index of the atom that it begins in, or of one before.
+func (v *view) spreading(d *delta, near int) spreading {
+	s := spreading{v: v, d: d, already: spreadUntil(v.atoms, near, d.from)}
+	s.weight = spreadUntil(v.atoms, near, d.to) - s.already
 	if s.weight == 0 {
 		s.evenly, s.weight = true, int64(d.to-d.from)
 	}
 	return s
 }
 
-// until is the pieces made from the delta's begin to t, which lies in its interval.
-func (s *spreading) until(t telemetry.Instant) exact.Num {
+// until is the pieces made from the delta's begin to t, which lies in its interval, in the atom near or in a later one.
+func (s *spreading) until(t telemetry.Instant, near int) exact.Num {
 	part := int64(t - s.d.from)
 	if !s.evenly {
-		part = spreadUntil(s.v.atoms, t) - s.already
+		part = spreadUntil(s.v.atoms, near, t) - s.already
 	}
 	return s.v.share(s.d.amount, part, s.weight)
 }
@@ -146,7 +147,7 @@ func (t *tally) add(pieces exact.Num) {
 // cut counts the pieces of a delta that several cells share. What they are worth is a cumulative function too: it begins
 // anew, at zero, with the delta and with each tariff within it, wherever slices begin.
 func (t *tally) cut(c *cursor, d *delta) {
-	s := t.v.spreading(d)
+	s := t.v.spreading(d, c.atom)
 	var base, before exact.Num // pieces up to the begin of the tariff and of the cell
 	based := int32(-1)
 	for k := range c.cells(d.from, d.to) {
@@ -156,12 +157,15 @@ func (t *tally) cut(c *cursor, d *delta) {
 		}
 		if n := t.v.atoms[k.atom].tariff; n != based {
 			if based < 0 {
-				before = s.until(k.from)
+				before = s.until(k.from, k.atom)
 			}
 			based = n
-			base = s.until(max(d.from, t.tariff().from))
+			base = exact.Num{}
+			if since := t.tariff().from; since > d.from {
+				base = s.until(since, c.atom)
+			}
 		}
-		after := s.until(k.to)
+		after := s.until(k.to, k.atom)
 		t.addBetween(before.Sub(base), after.Sub(base))
 		before = after
 	}
