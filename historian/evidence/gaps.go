@@ -13,11 +13,17 @@ import (
 // sweep of a buffer; a gateway that is off for longer than this has no proofs of life either.
 const longestGap = 100 * 24 * time.Hour
 
+// What gapOf reads of a gap.
+const (
+	gapColumns = `"to", "count", closed`
+	gapGroups  = ` GROUP BY "server", "unit", "signal", "cause"`
+)
+
 // askGaps asks for the gaps of the loss ledger that meet v and may concern the unit.
 func (g *gathering) askGaps(a *ask, v calendar.Interval) {
-	s := `SELECT "to", "count", closed FROM ` + telemetry.GapMeasurement + ` WHERE ("unit" = $unit OR "unit" = '')` +
+	s := "SELECT " + gapColumns + " FROM " + telemetry.GapMeasurement + ` WHERE ("unit" = $unit OR "unit" = '')` +
 		during(calendar.Interval{From: v.From.Add(-longestGap), To: min(v.To, g.horizon+1)}) +
-		` AND "to" >= ` + strconv.FormatInt(int64(v.From), 10) + ` GROUP BY "server", "unit", "signal", "cause"`
+		` AND "to" >= ` + strconv.FormatInt(int64(v.From), 10) + gapGroups
 	var got []telemetry.Gap
 	a.add(s, func(r *influx.Row) error {
 		gap, unit, ok := gapOf(r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,7 +96,10 @@ func ReadSlices(ctx context.Context, client *influx.Client, a Ask) (found []Slic
 	if err := client.Query(ctx, a.query(), r.row); err != nil {
 		return nil, nil, fmt.Errorf("read %s slices: %w", a.Grain, err)
 	}
-	slices.SortStableFunc(r.found, func(a, b Slice) int { return strings.Compare(a.Subject.ID, b.Subject.ID) })
+	byID := func(a, b Slice) int { return strings.Compare(a.Subject.ID, b.Subject.ID) }
+	if !slices.IsSortedFunc(r.found, byID) { // no server that was tried needs it
+		slices.SortStableFunc(r.found, byID)
+	}
 	return r.found, r.damaged, nil
 }
 
@@ -109,24 +113,32 @@ func (a *Ask) query() influx.Query {
 	if a.Origin {
 		columns += `, "model", inputs, "state", state_at`
 	}
-	params := map[string]any{"kind": string(a.Kind), "grain": string(a.Grain), "from": ceilSecond(a.Window.From), "to": ceilSecond(a.Window.To)}
-	where := `"kind" = $kind AND "grain" = $grain`
-	if a.IDs != nil && len(a.IDs) <= askIDs {
-		var ids []string
-		for i, id := range a.IDs {
-			name := fmt.Sprintf("id%d", i)
-			params[name] = id
-			ids = append(ids, `"id" = $`+name)
-		}
-		if ids == nil {
-			ids = []string{`"id" = ''`} // no subject at all
-		}
-		where += " AND (" + strings.Join(ids, " OR ") + ")"
-	}
+	some, params := anyOf("id", a.IDs)
+	maps.Copy(params, map[string]any{"kind": string(a.Kind), "grain": string(a.Grain), "from": ceilSecond(a.Window.From), "to": ceilSecond(a.Window.To)})
+	where := `"kind" = $kind AND "grain" = $grain AND ` + some
 	return influx.Query{
 		Text:   "SELECT " + columns + " FROM " + sliceMeasurement + " WHERE " + where + ` AND time >= $from AND time < $to GROUP BY "id"`,
 		Params: params,
 	}
+}
+
+// anyOf is the condition that a tag has one of the values; of too many (or nil) that it is there at all. The caller passes over
+// the others.
+func anyOf(tag string, values []string) (condition string, params map[string]any) {
+	params = make(map[string]any, len(values)+4)
+	switch {
+	case values == nil || len(values) > askIDs:
+		return `"` + tag + `" != ''`, params
+	case len(values) == 0:
+		return `"` + tag + `" = ''`, params // none
+	}
+	each := make([]string, len(values))
+	for i, v := range values {
+		name := fmt.Sprintf("%s%d", tag, i)
+		params[name] = v
+		each[i] = `"` + tag + `" = $` + name
+	}
+	return "(" + strings.Join(each, " OR ") + ")", params
 }
 
 // sliceReader turns rows into slices. Rows of one subject come in the order of time, so that revisions of one slice follow
