@@ -15,6 +15,8 @@ import (
 const (
 	maxCount = 10_000 // of one template
 	maxUnits = 20_000 // of a model; and of meters
+	// maxNumber bounds the first number of a template.
+	maxNumber = 1_000_000
 )
 
 // numberForm is {n}, or {n:03} with leading zeros.
@@ -44,15 +46,12 @@ type template struct {
 // template reads id, count and first.
 func (b *block) template(example string) (t template, ok bool) {
 	t.count, t.first = 1, 1
-	v := b.require("id", "write for example id: "+example)
-	if !b.text("id", &t.id) {
-		return t, false
-	}
 	t.has = b.get("count") != nil
-	if t.has && !b.integer("count", &t.count, 1, maxCount) {
-		return t, false
-	}
-	if b.get("first") != nil && !b.integer("first", &t.first, 0, 1_000_000) {
+	v := b.require("id", "write for example id: "+example)
+	ok = b.text("id", &t.id)
+	ok = (!t.has || b.integer("count", &t.count, 1, maxCount)) && ok
+	ok = (b.get("first") == nil || b.integer("first", &t.first, 0, maxNumber)) && ok
+	if !ok {
 		return t, false
 	}
 	numbered := numberForm.MatchString(t.id)
