@@ -29,6 +29,8 @@ type cli struct {
 	Record recordCmd `cmd:"" help:"Enter, correct and list what people know: downtime reasons, orders, scrap, replaced meters."`
 	Import importCmd `cmd:"" help:"Import records from a CSV or JSON file."`
 
+	Model modelCmd `cmd:"" help:"Check, compare, apply and show plant models, and make collector configurations from them."`
+
 	Completion kongcompletion.Completion `cmd:"" help:"Tell how to have the shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and leave."`
