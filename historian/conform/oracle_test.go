@@ -84,7 +84,8 @@ type piece struct {
 // made is what one stream (the counters, or one booking) made in a piece.
 type made struct {
 	total, good rat
-	ideal       rat // nil: there is none
+	ideal       rat  // nil: there is none
+	cut         bool // by reported scrap: good pieces were there, be they none now
 }
 
 type class uint8
@@ -502,6 +503,7 @@ func (o *oracleUnit) reportScrap() {
 	for _, c := range cuts {
 		m := &o.pieces[c.piece].made[c.stream]
 		m.good = minus(m.good, c.by)
+		m.cut = m.cut || c.by.Sign() > 0
 	}
 }
 
@@ -696,7 +698,7 @@ func (s *oracleSums) add(o *oracleUnit, w calendar.Interval, standard kpi.Standa
 // value adds the ideal times of what was made in a planned piece.
 func (s *oracleSums) value(p *piece, unknown bool) {
 	for _, m := range p.made {
-		if m.total.Sign() == 0 && m.good.Sign() == 0 {
+		if m.total.Sign() == 0 && m.good.Sign() == 0 && !m.cut {
 			continue
 		}
 		if m.ideal == nil {

@@ -83,7 +83,8 @@ func (r *reader) power(n *node) *Power {
 		return nil
 	}
 	e := r.object(n, "readings", "hold_s", "min_kw", "rated_kw")
-	p := &Power{Hold: r.length(e.required("hold_s")), Min: r.quantity(e.optional("min_kw"))}
+	hold := e.required("hold_s")
+	p := &Power{Hold: r.length(hold, r.quantity(hold)), Min: r.quantity(e.optional("min_kw"))}
 	for _, item := range r.list(e.required("readings")) {
 		if t, ok := r.tuple(item, 2, 3, "[time, kW] or [time, kW, quality]"); ok {
 			p.Readings = append(p.Readings, PowerReading{At: r.time(t[0], always), KW: r.quantity(t[1]), Good: r.quality(at(t, 2))})

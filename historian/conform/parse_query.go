@@ -34,8 +34,7 @@ func (r *queryReader) query(n *node) Query {
 		r.fail(standard, "e79 is not for lines")
 	}
 	if chunk := e.optional("chunk_s"); chunk != nil {
-		r.positive(chunk)
-		q.Chunk = r.length(chunk)
+		q.Chunk = r.length(chunk, r.positive(chunk))
 	}
 	q.Tolerance = exact.Frac(1, 1_000_000_000)
 	if tolerance := e.optional("tolerance"); tolerance != nil {

@@ -185,17 +185,14 @@ func (r *reader) positive(n *node) exact.Num {
 // maxLength is longer than the time between any two times of a vector.
 const maxLength = time.Duration(endOfTime - beginOfTime)
 
-// length is a time in seconds that is a whole number of nanoseconds. Longer ones than maxLength mean the same as it.
-func (r *reader) length(n *node) time.Duration {
-	ns := r.quantity(n).Mul(exact.Int(int64(time.Second)))
-	if n != nil && !ns.Equal(ns.Round()) {
+// length is a number of seconds as a whole number of nanoseconds. Longer ones than maxLength mean the same as it.
+func (r *reader) length(n *node, seconds exact.Num) time.Duration {
+	ns := seconds.Mul(exact.Int(int64(time.Second)))
+	if !ns.Equal(ns.Round()) {
 		r.fail(n, "not a whole number of nanoseconds")
 	}
-	if d, ok := ns.Int64(); ok && d < int64(maxLength) {
-		return time.Duration(d)
-	}
-	if ns.Sign() < 0 {
-		return 0
+	if d, ok := ns.Round().Int64(); ok {
+		return min(max(0, time.Duration(d)), maxLength)
 	}
 	return maxLength
 }

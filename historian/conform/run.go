@@ -132,7 +132,10 @@ type ledgerOf interface {
 
 // maxChunks bounds the work that a short text can ask for. More chunks than that are added up in the shortest multiple
 // of their length that needs no more: the facts are the same, as they are for every cut.
-const maxChunks = 100_000
+const maxChunks = 20_000
+
+// chunksAtOnce bounds the memory that slices take before they are added up.
+const chunksAtOnce = 500
 
 // sum is the facts of the query's window, in chunks if it asks for them.
 func sum(l ledgerOf, q *Query, horizon telemetry.Instant) ledger.Facts {
@@ -141,8 +144,11 @@ func sum(l ledgerOf, q *Query, horizon telemetry.Instant) ledger.Facts {
 		return l.Facts(w)
 	}
 	var total ledger.Facts
-	for _, f := range l.Slices(cuts(w, q.Chunk)) {
-		total.Add(&f)
+	borders := cuts(w, q.Chunk)
+	for i := 0; i+1 < len(borders); i += chunksAtOnce {
+		for _, f := range l.Slices(borders[i:min(i+chunksAtOnce+1, len(borders))]) {
+			total.Add(&f)
+		}
 	}
 	return total
 }
