@@ -117,12 +117,12 @@ func (s *Stage) describe(d *description) {
 	put := d.part("stage", s.Name)
 	put("description", text(s.Description))
 	put("output", text(s.Output))
-	put("classes", list(s.Classes))
+	put("classes|"+names, list(s.Classes))
 	put("good output counted at", text(s.GoodAt))
 	put("takes from", text(s.From))
 	put("input per piece", words(s.Input, showNum))
 	put("recycled share", words(s.Recycled, showNum))
-	put("carriers", list(s.Carriers))
+	put("carriers|"+names, list(s.Carriers))
 }
 
 func (c *Class) describe(d *description) {
@@ -237,14 +237,14 @@ func (l *Line) describe(d *description) {
 	put("description", text(l.Description))
 	put("area", text(l.Area))
 	put("product", words(l.Product, func(s string) string { return s }))
-	names := make([]string, len(l.Steps))
+	steps := make([]string, len(l.Steps))
 	for i, s := range l.Steps {
-		names[i] = s.Name
-		put("step "+s.Name+" units", list(s.Units))
+		steps[i] = s.Name
+		put("step "+s.Name+" units|"+names, list(s.Units))
 		put("step "+s.Name+" pieces per finished unit", words(s.Per, showNum))
 		put("step "+s.Name+" seconds|s", words(s.Seconds, showNum))
 	}
-	put("steps", list(names))
+	put("steps|"+names, list(steps))
 	put("out", text(l.Out))
 }
 
@@ -252,8 +252,8 @@ func (m *Meter) describe(d *description) {
 	put := d.part("meter", m.ID)
 	put("parent", text(m.Parent))
 	put("kind", text(string(m.Kind)))
-	put("units", list(m.Units))
-	put("registers behind it", list(m.Behind))
+	put("units|"+names, list(m.Units))
+	put("registers behind it|"+names, list(m.Behind))
 	put("source", text(m.Source))
 	put("key", words(m.Key, func(k Key) string {
 		out := strings.TrimSpace(string(k.Kind) + " " + k.Signal)
@@ -268,7 +268,7 @@ func (l *Limit) describe(d *description) {
 	put := d.part("limit", l.Name)
 	put("class", text(l.Class))
 	if l.Class == "" {
-		put("units", list(l.Units))
+		put("units|"+names, list(l.Units))
 	}
 	put("looks at", text(l.Signal+l.KPI))
 	if l.Below != nil {

@@ -98,8 +98,14 @@ func compare(was, is Dated[string], label string, m *Model) []string {
 	return out
 }
 
+// names is the unit of a fact that is a list of names.
+const names = "names"
+
 // change words one difference; "" is: not said.
 func change(a, b, unit string) string {
+	if unit == names {
+		return changeNames(a, b)
+	}
 	if unit != "" {
 		unit = " " + unit
 	}
@@ -112,6 +118,31 @@ func change(a, b, unit string) string {
 		return " from " + a + " to " + b + unit
 	}
 }
+
+// changeNames tells what came to a list and what left it.
+func changeNames(a, b string) string {
+	minus := func(x, y string) []string {
+		rest := strings.Split(y, separator)
+		return slices.DeleteFunc(strings.Split(x, separator), func(s string) bool { return s == "" || slices.Contains(rest, s) })
+	}
+	out := ""
+	if came := minus(b, a); len(came) > 0 {
+		out += " now with " + some(came)
+	}
+	if left := minus(a, b); len(left) > 0 {
+		if out != "" {
+			out += ","
+		}
+		out += " without " + some(left)
+	}
+	if out == "" {
+		return " in another order"
+	}
+	return out
+}
+
+// separator stands between the names of a list.
+const separator = ", "
 
 func at(d Dated[string], t telemetry.Instant) string {
 	v, _ := d.At(t)
@@ -166,7 +197,7 @@ func text(s string) Dated[string] {
 	return Constant(s)
 }
 
-func list(s []string) Dated[string] { return text(strings.Join(s, ", ")) }
+func list(s []string) Dated[string] { return text(strings.Join(s, separator)) }
 
 // words turns values into text.
 func words[T any](d Dated[T], show func(T) string) Dated[string] {

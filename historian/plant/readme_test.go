@@ -1,6 +1,7 @@
 package plant
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -77,7 +78,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 
 // reports says that a problem stands at the key, or at what is in it.
 func reports(err error, key string) bool {
-	list, _ := err.(Problems)
+	var list Problems
+	errors.As(err, &list)
 	return slices.ContainsFunc(list, func(p Problem) bool {
 		return slices.Contains(strings.FieldsFunc(p.Key, func(r rune) bool { return r == '.' || r == '[' || r == ']' }), key)
 	})

@@ -52,9 +52,10 @@ const maxNameBytes = 64
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // name reads a name: letters, digits, '-', '_' and '.'.
-func (b *block) name(key string, dst *string) bool {
-	v := b.get(key)
-	return v != nil && v.name(dst)
+func (b *block) name(key string, dst *string) {
+	if v := b.get(key); v != nil {
+		v.name(dst)
+	}
 }
 
 func (v *value) name(dst *string) bool {

@@ -103,6 +103,34 @@ func TestShippedAnswers(t *testing.T) {
 	}
 }
 
+// A pattern takes no units of other areas with it: each unit below the meter of an area stands there.
+func TestShippedMeters(t *testing.T) {
+	for _, file := range []string{"wafer-1gw", "chain-1gw", "chain-2gw"} {
+		m := load(t, plants+file+".yaml")
+		areas := map[string]string{"EM-SMELTER": "smelter", "EM-POLY": "poly", "EM-CRYSTAL": "crystal", "EM-WAFER": "wafer", "EM-CELL": "cell", "EM-MODULE": "module"}
+		behind := map[string]bool{}
+		for _, e := range m.Meters {
+			area := areas[e.ID]
+			if area == "" {
+				area = areas[e.Parent]
+			}
+			for _, id := range slices.Concat(e.Units, e.Behind) {
+				if u, _ := m.Unit(id); area != "" && u.Area != area {
+					t.Errorf("%s: %s in %s has the meter %s of %s", file, id, u.Area, e.ID, area)
+				}
+			}
+			for _, id := range e.Behind {
+				behind[id] = true
+			}
+		}
+		for _, u := range m.Units {
+			if own := u.Class.Energy != nil && u.Meter == ""; own != behind[u.ID] {
+				t.Errorf("%s: %s has its own register: %v, behind a meter: %v", file, u.ID, own, behind[u.ID])
+			}
+		}
+	}
+}
+
 // The demo's model has the signals that the simulated machines really have, under the names that the demo writes.
 func TestDemoMatchesMachines(t *testing.T) {
 	m := load(t, plants+"demo.yaml")
