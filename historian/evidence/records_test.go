@@ -208,7 +208,7 @@ func TestWindowsOfRecords(t *testing.T) {
 		}
 	}
 	mustWriteRecords(t, c, all...)
-	for range 200 {
+	for range 60 {
 		w := calendar.Interval{From: begin + hours(1500)}
 		w.To = w.From + hours(200) + 1
 		asof := at(t, "03T08:00") + hours(10)

@@ -190,7 +190,7 @@ func (r *Record) checkQuantities() error {
 	}
 	switch {
 	case r.Good != nil && most != nil && r.Good.Cmp(*most) > 0:
-		return fmt.Errorf("good %s: more than the %s %s; correct one of them", r.Good, name, most)
+		return fmt.Errorf("good %s: more than the %s %s; correct one of them", decimal(*r.Good), name, decimal(*most))
 	case r.Quantity != nil && r.Quantity.Sign() == 0:
 		return errors.New("quantity 0: says nothing; leave the record out, or withdraw it")
 	}

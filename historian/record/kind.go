@@ -2,6 +2,7 @@ package record
 
 import (
 	"slices"
+	"strings"
 
 	"kvarts/historian/exact"
 	"kvarts/historian/telemetry"
@@ -88,12 +89,21 @@ func (c *column) get(r *Record) string {
 		return *c.text(r)
 	case c.number != nil:
 		if n := *c.number(r); n != nil {
-			return n.String()
+			return decimal(*n)
 		}
 	case *c.instant(r) != 0:
 		return c.instant(r).String()
 	}
 	return ""
+}
+
+// decimal is n as people write it, where nine decimals say it, else as a fraction.
+func decimal(n exact.Num) string {
+	nano := n.Mul(exact.Int(1e9))
+	if !nano.Equal(nano.Round()) || !strings.Contains(n.String(), "/") {
+		return n.String()
+	}
+	return strings.TrimRight(n.Rat().FloatString(9), "0")
 }
 
 // places are the tags that say where.
