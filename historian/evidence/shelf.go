@@ -86,21 +86,42 @@ const askIDs = 40
 // ReadSlices reads slices, by subject in the order of the IDs' text, then by From. Slices that cannot be read (damaged, or
 // written by another version) are left out and returned in damaged: the raw data has the same facts.
 func ReadSlices(ctx context.Context, client *influx.Client, a Ask) (found []Slice, damaged []*SliceError, err error) {
-	r := sliceReader{ask: &a, codes: newCodes()}
+	damaged, err = EachSlice(ctx, client, a, func(s *Slice) error {
+		found = append(found, *s)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	byID := func(a, b Slice) int { return strings.Compare(a.Subject.ID, b.Subject.ID) }
+	if !slices.IsSortedFunc(found, byID) { // no server that was tried needs it
+		slices.SortStableFunc(found, byID)
+	}
+	return found, damaged, nil
+}
+
+// EachSlice is ReadSlices one slice after the other, while the answer is being received: a month of hours of a plant would
+// take 200 MB. Slices of one subject come together, by From; subjects come in the order of the store. s may be used, but its
+// reasons be kept, until each returns. An error of each ends the reading and is returned as it is.
+func EachSlice(ctx context.Context, client *influx.Client, a Ask, each func(s *Slice) error) (damaged []*SliceError, err error) {
+	r := sliceReader{ask: &a, codes: newCodes(), each: each}
 	if len(a.IDs) > askIDs {
 		r.only = make(map[string]bool, len(a.IDs))
 		for _, id := range a.IDs {
 			r.only[id] = true
 		}
 	}
-	if err := client.Query(ctx, a.query(), r.row); err != nil {
-		return nil, nil, fmt.Errorf("read %s slices: %w", a.Grain, err)
+	err = client.Query(ctx, a.query(), r.row)
+	if err == nil {
+		err = r.flush()
 	}
-	byID := func(a, b Slice) int { return strings.Compare(a.Subject.ID, b.Subject.ID) }
-	if !slices.IsSortedFunc(r.found, byID) { // no server that was tried needs it
-		slices.SortStableFunc(r.found, byID)
+	switch {
+	case r.refused != nil:
+		return nil, r.refused
+	case err != nil:
+		return nil, fmt.Errorf("read %s slices: %w", a.Grain, err)
 	}
-	return r.found, r.damaged, nil
+	return r.damaged, nil
 }
 
 // query asks for the slices. Times of points are those of slices plus less than a second, and slices begin with a second: so
@@ -142,13 +163,17 @@ func anyOf(tag string, values []string) (condition string, params map[string]any
 }
 
 // sliceReader turns rows into slices. Rows of one subject come in the order of time, so that revisions of one slice follow
-// one another.
+// one another: a slice is handed out when another one follows.
 type sliceReader struct {
 	ask     *Ask
 	codes   *codes
 	only    map[string]bool // nil: all
-	found   []Slice
+	each    func(*Slice) error
+	refused error // what each returned
 	damaged []*SliceError
+
+	held, next Slice
+	holds      bool // held is a slice that was not handed out yet
 }
 
 func (r *sliceReader) row(row influx.Row) error {
@@ -161,24 +186,34 @@ func (r *sliceReader) row(row influx.Row) error {
 	if !ok || !isText {
 		return nil // a point without facts: something else than a slice
 	}
-	s := Slice{Subject: Subject{Kind: r.ask.Kind, ID: id}, Grain: r.ask.Grain}
-	switch err := r.decode(&s, at, packed, row.Values[2:]); {
+	r.next = Slice{Subject: Subject{Kind: r.ask.Kind, ID: id}, Grain: r.ask.Grain}
+	switch err := r.decode(&r.next, at, packed, row.Values[2:]); {
 	case err != nil:
-		r.damaged = append(r.damaged, &SliceError{Subject: s.Subject, Grain: s.Grain, At: at, Err: err})
-	case r.ask.Asof != 0 && s.ComputedAt > r.ask.Asof:
-	default:
-		r.keep(&s)
+		r.damaged = append(r.damaged, &SliceError{Subject: r.next.Subject, Grain: r.next.Grain, At: at, Err: err})
+		if r.holds && r.held.Subject == r.next.Subject && ceilSecond(at-telemetry.Instant(maxRevision)) == r.held.From {
+			r.holds = false // it was superseded, by what cannot be read
+		}
+		return nil
+	case r.ask.Asof != 0 && r.next.ComputedAt > r.ask.Asof:
+		return nil
 	}
+	if r.holds && (r.held.Subject != r.next.Subject || r.held.From != r.next.From) {
+		if err := r.flush(); err != nil {
+			return err
+		}
+	}
+	r.held, r.next, r.holds = r.next, r.held, true
 	return nil
 }
 
-// keep takes s in the place of an earlier revision of itself.
-func (r *sliceReader) keep(s *Slice) {
-	if n := len(r.found); n > 0 && r.found[n-1].Subject == s.Subject && r.found[n-1].From == s.From {
-		r.found[n-1] = *s
-		return
+// flush hands out the held slice.
+func (r *sliceReader) flush() error {
+	if !r.holds {
+		return nil
 	}
-	r.found = append(r.found, *s)
+	r.holds = false
+	r.refused = r.each(&r.held)
+	return r.refused
 }
 
 func (r *sliceReader) decode(s *Slice, at telemetry.Instant, packed string, more []influx.Value) error {

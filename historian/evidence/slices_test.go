@@ -149,6 +149,19 @@ func TestDamagedSlicesAreNamed(t *testing.T) {
 	}
 }
 
+// A revision that cannot be read does not bring the one before it back.
+func TestDamagedRevisionHidesTheOneBefore(t *testing.T) {
+	c := mustClient(t, embedded(t))
+	if err := evidence.WriteSlices(within(t, 10*time.Second), c, []evidence.Slice{sliceOf(t, "ws01", "08:00", 0, "09:00", 1), sliceOf(t, "ws01", "09:00", 0, "10:00", 2)}); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, c, `ledger,kind=unit,id=ws01,grain=hour,site=here,area=wafer facts="AQ" `+ns(at(t, "08:00")+7))
+	found, damaged, err := evidence.ReadSlices(within(t, 10*time.Second), c, evidence.Ask{Kind: evidence.Unit, Grain: evidence.Hour, Window: between(t, "00:00", "23:00")})
+	if err != nil || len(damaged) != 1 || len(found) != 1 || found[0].From != at(t, "09:00") {
+		t.Errorf("%v %v %v", found, damaged, err)
+	}
+}
+
 // Whatever the facts, they come back as they were.
 func TestPackedFactsComeBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -207,13 +220,15 @@ func BenchmarkReadSlices(b *testing.B) {
 		b.Run(k.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				found, _, err := evidence.ReadSlices(b.Context(), c, evidence.Ask{Kind: evidence.Unit, Grain: k.grain, Window: window, Origin: k.origin})
-				if err != nil || len(found) != k.rows {
-					b.Fatal(len(found), err)
-				}
 				var sum ledger.Facts
-				for i := range found {
-					sum.Add(&found[i].Facts)
+				n := 0
+				_, err := evidence.EachSlice(b.Context(), c, evidence.Ask{Kind: evidence.Unit, Grain: k.grain, Window: window, Origin: k.origin}, func(s *evidence.Slice) error {
+					sum.Add(&s.Facts)
+					n++
+					return nil
+				})
+				if err != nil || n != k.rows {
+					b.Fatal(n, err)
 				}
 			}
 		})
