@@ -69,7 +69,7 @@ func (c *importCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if n := len(res.Problems); n > 0 {
-		return fmt.Errorf("import %s: %d problems, nothing was imported", c.File, n)
+		return fmt.Errorf("import %s: nothing was imported, problems: %d", c.File, n)
 	}
 	return nil
 }
@@ -99,17 +99,22 @@ func (c *importCmd) format(name string) record.Format {
 // run reads, compares and writes.
 func (c *importCmd) run(ctx context.Context, client *influx.Client, in io.Reader, name string) (importResult, error) {
 	res := importResult{File: name}
-	zone, err := zoneOf(ctx, client, c.Zone)
+	says, err := readPlant(ctx, client, c.Zone)
 	if err != nil {
 		return res, err
 	}
-	rows, problems := record.Read(in, record.ReadOptions{Format: c.format(name), Zone: zone, Kind: record.Kind(c.Kind), Name: name,
+	rows, problems := record.Read(in, record.ReadOptions{Format: c.format(name), Zone: says.zone, Kind: record.Kind(c.Kind), Name: name,
 		Audit: record.Audit{By: c.By, Why: c.Why, KnownAt: knownNow()}})
 	if len(problems) > 0 {
 		res.Problems = problems
 		return res, nil
 	}
 	res.Rows = len(rows)
+	for i := range rows {
+		if err := says.check(&rows[i]); err != nil {
+			res.Problems = append(res.Problems, record.Problem{Line: rows[i].LineOf(), Text: err.Error()})
+		}
+	}
 	entries, err := evidence.PlanRecords(ctx, client, rows)
 	if err != nil {
 		return res, err

@@ -14,6 +14,7 @@ import (
 	"kvarts/historian/calendar"
 	"kvarts/historian/evidence"
 	"kvarts/historian/influx"
+	"kvarts/historian/plant"
 	"kvarts/historian/record"
 	"kvarts/historian/telemetry"
 )
@@ -135,21 +136,32 @@ func knownNow() telemetry.Instant {
 	return now - now%1000
 }
 
-// zoneOf is the zone that people's times are in: the named one, or that of the plant model in the store. It is nil when there
-// is none: then times need an offset.
-func zoneOf(ctx context.Context, client *influx.Client, name string) (*time.Location, error) {
-	if name != "" {
-		return calendar.Zone(name)
-	}
+// plantSays is what a store's plant models say of records: the zone of people's times, and which names there are.
+type plantSays struct {
+	zone    *time.Location // nil: unknown, times need an offset
+	history plant.History
+}
+
+// readPlant reads the models. zone, when named, stands in for theirs.
+func readPlant(ctx context.Context, client *influx.Client, zone string) (plantSays, error) {
 	now := telemetry.Now()
 	history, err := evidence.ReadModels(ctx, client, now)
 	if err != nil {
-		return nil, fmt.Errorf("find the plant's zone (or say --zone): %w", err)
+		return plantSays{}, err
 	}
+	says := plantSays{history: history}
 	if v, ok := history.At(now, now); ok {
-		return v.Model.Location, nil
+		says.zone = v.Model.Location
 	}
-	return nil, nil
+	if zone != "" {
+		says.zone, err = calendar.Zone(zone)
+	}
+	return says, err
+}
+
+// check says whether the plant has what r names.
+func (p *plantSays) check(r *record.Record) error {
+	return evidence.CheckRecord(p.history, r, telemetry.Now())
 }
 
 // given sets the columns of r that were given as flags, and says whether there were any.
@@ -199,12 +211,12 @@ func (c *recordNew) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer client.Close()
-	zone, err := zoneOf(ctx, client, c.Zone)
+	says, err := readPlant(ctx, client, c.Zone)
 	if err != nil {
 		return err
 	}
 	r := record.Record{Kind: record.Kind(k.Selected().Name), Revision: 1, Audit: c.audit(c.Why)}
-	if _, err := given(&r, k, zone); err != nil {
+	if _, err := given(&r, k, says.zone); err != nil {
 		return err
 	}
 	if spec, _ := record.SpecOf(r.Kind); spec.End == "" {
@@ -214,7 +226,7 @@ func (c *recordNew) Run(ctx context.Context, k *kong.Context) error {
 	if r.ID == "" {
 		r.ID = r.DefaultID()
 	}
-	if err := r.Check(); err != nil {
+	if err := errors.Join(r.Check(), says.check(&r)); err != nil {
 		return err
 	}
 	entries, err := evidence.PlanRecords(ctx, client, []record.Record{r})
@@ -300,7 +312,7 @@ func (c *recordCorrect) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer client.Close()
-	zone, err := zoneOf(ctx, client, c.Zone)
+	says, err := readPlant(ctx, client, c.Zone)
 	if err != nil {
 		return err
 	}
@@ -312,7 +324,7 @@ func (c *recordCorrect) Run(ctx context.Context, k *kong.Context) error {
 	if c.Unit+c.Line+c.Area != "" {
 		next.Unit, next.Line, next.Area = "", "", ""
 	}
-	any, err := given(&next, k, zone)
+	any, err := given(&next, k, says.zone)
 	switch {
 	case err != nil:
 		return err
@@ -327,7 +339,7 @@ func (c *recordCorrect) Run(ctx context.Context, k *kong.Context) error {
 		return c.known(&latest)
 	}
 	write, err := latest.Correct(next)
-	if err != nil {
+	if err := errors.Join(err, says.check(&next)); err != nil {
 		return err
 	}
 	return c.write(ctx, client, write)

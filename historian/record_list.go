@@ -39,11 +39,11 @@ func (c *recordList) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	zone, err := zoneOf(ctx, client, c.Zone)
+	says, err := readPlant(ctx, client, c.Zone)
 	if err != nil {
 		return err
 	}
-	filter, asof, err := c.filter(zone)
+	filter, asof, err := c.filter(says.zone)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *recordList) Run(ctx context.Context) error {
 	case c.CSV:
 		return writeRecordsCSV(os.Stdout, records)
 	default:
-		return writeRecordsTable(os.Stdout, records, zone)
+		return writeRecordsTable(os.Stdout, records, says.zone)
 	}
 }
 
