@@ -100,7 +100,7 @@ func (v *value) weekdays() calendar.Weekdays {
 			}
 		}
 	}
-	if v.n.kind == sequence && len(v.n.items) == 0 {
+	if v.none() {
 		v.failAll("the list is empty", "list the days, or remove the key for every day")
 	}
 	return out

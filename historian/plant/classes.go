@@ -138,7 +138,7 @@ func (b *block) checkClass(c *Class) {
 	if roles == nil {
 		return
 	}
-	if c.State != nil && len(c.StateMaps) == 0 && b.get("state_maps") == nil {
+	if c.State != nil && b.absent("state_maps") {
 		fail("the class has a state, but nothing says what its codes mean", "add state_maps")
 	}
 	if c.Power != nil && b.get("hold") == nil {
@@ -153,7 +153,7 @@ func (b *block) checkClass(c *Class) {
 	if c.Total != nil || c.Good != nil {
 		fail("pieces are counted twice: by progress, and by total or good", "keep one of them")
 	}
-	if len(c.BatchQuantity) == 0 && b.get("batch_quantity") == nil {
+	if b.absent("batch_quantity") {
 		fail("the class counts by progress, but nothing says how many pieces a whole batch has", "add batch_quantity")
 	}
 	if c.ProgressFull == nil && b.get("progress_full") == nil {

@@ -87,7 +87,7 @@ func dated[T any](v *value, read func(*value) (T, bool)) Dated[T] {
 			out = append(out, Since[T]{From: at, Value: val})
 		}
 	}
-	if len(v.n.items) == 0 && v.n.kind == sequence {
+	if v.none() {
 		v.failAll("the list is empty", "write a value, or a list of {from: DATE, value: …}")
 	}
 	return out

@@ -178,6 +178,17 @@ func homes(key string) string {
 // the key unusable; a test reads every key of every level.
 func (b *block) get(key string) *value { return b.values[key] }
 
+// absent says that the key is missing or holds an empty list or block.
+func (b *block) absent(key string) bool {
+	v := b.get(key)
+	return v == nil || v.none()
+}
+
+// none says that the value is a list or a block without members.
+func (v *value) none() bool {
+	return (v.n.kind == sequence && len(v.n.items) == 0) || (v.n.kind == mapping && len(v.n.pairs) == 0)
+}
+
 // require reports a key that is missing.
 func (b *block) require(key, remedy string) *value {
 	v := b.get(key)

@@ -75,7 +75,9 @@ func (d *decoder) limited(b *block, l *Limit) {
 	case (class == nil) == (units == nil):
 		b.failAll("a limit is for a class or for units", "write one of class and units")
 	case units != nil:
-		l.Units = units.selection(0)
+		if l.Units = units.selection(0); units.none() {
+			units.failAll("the list is empty, so that the limit watches nothing", "list the units")
+		}
 	case class.name(&l.Class) && class.known("classes", "name", l.Class):
 		for _, u := range d.model.Units {
 			if u.Class.Name == l.Class {

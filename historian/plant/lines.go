@@ -25,7 +25,7 @@ func (d *decoder) lines(file *block) {
 		}
 		b.require("steps", "list the operations in the order of the flow")
 		b.list("steps", levelStep, func(s *block) { l.Steps = append(l.Steps, d.step(s, l, member)) })
-		if v := b.get("steps"); v != nil && v.n.kind == sequence && len(v.n.items) == 0 {
+		if v := b.get("steps"); v != nil && v.none() {
 			v.failAll("the list is empty", "list the operations in the order of the flow")
 		}
 		if v := b.require("out", "write the unit whose good pieces leave the line"); v != nil && v.name(&l.Out) {
@@ -53,7 +53,7 @@ func (d *decoder) step(b *block, l *Line, member map[string]place) Step {
 			s.Units = append(s.Units, id)
 			d.model.index.units[id].Line = l.ID
 		}
-		if v.n.kind == sequence && len(v.n.items) == 0 {
+		if v.none() {
 			v.failAll("the list is empty", "list the step's units")
 		}
 	}

@@ -51,7 +51,9 @@ func (d *decoder) stages(file *block) {
 		b.goodAt(s)
 		b.input(s)
 		if v := b.get("carriers"); v != nil {
-			s.Carriers = nil
+			if s.Carriers = nil; v.none() {
+				v.failAll("the list is empty", "list the forms of energy, or remove the key for electricity")
+			}
 			for _, item := range v.texts() {
 				if c, ok := choose(item, "electricity", "heat", "steam", "gas", "carbon"); ok && !slices.Contains(s.Carriers, c) {
 					s.Carriers = append(s.Carriers, c)
@@ -91,7 +93,7 @@ func (v *value) stageClasses(owners map[string]place) []string {
 		owners[name] = place{item.n.pos.line, v.parent.path()}
 		out = append(out, name)
 	}
-	if v.n.kind == sequence && len(v.n.items) == 0 {
+	if v.none() {
 		v.failAll("the list is empty", "list the classes whose units belong to the stage")
 	}
 	return out

@@ -39,7 +39,7 @@ func (d *decoder) signals(b *block, c *Class, node string, sampling time.Duratio
 	if len(c.Signals) == maxSignals {
 		b.failAll(fmt.Sprintf("the class has more than %d signals", maxSignals), "split it into two classes")
 	}
-	if v := b.get("signals"); v != nil && v.n.kind == sequence && len(v.n.items) == 0 {
+	if v := b.get("signals"); v != nil && v.none() {
 		v.failAll("the list is empty", "list what is stored of such a machine")
 	}
 }
@@ -57,6 +57,9 @@ func (b *block) eaches() []string {
 	if !strings.Contains(name, "{each}") {
 		v.failAll("the signal's name has no {each} in it", "write for example name: zone_{each}_temp_c")
 		return nil
+	}
+	if v.none() {
+		v.failAll("the list is empty, so that there would be no signal", "list what {each} stands for")
 	}
 	var out []string
 	for _, item := range v.texts() {

@@ -109,7 +109,7 @@ func (b *block) codes(state *Signal) Codes {
 			}
 		}
 	}
-	if v := b.get("codes"); len(out) == 0 && b.get("include") == nil && (v == nil || len(v.n.pairs) == 0) {
+	if v := b.get("codes"); len(out) == 0 && b.get("include") == nil && (v == nil || v.none()) {
 		b.failAll("the map has no codes", "write codes: {CODE: category}, or include: one of "+some(sortedKeys(included())))
 	}
 	return out

@@ -68,7 +68,7 @@ func (b *block) template(example string) (t template, ok bool) {
 
 // unitList reads the list of units and expands templates.
 func (d *decoder) unitList(file *block) {
-	if v := file.require("units", "list the machines"); v != nil && v.n.kind == sequence && len(v.n.items) == 0 {
+	if v := file.require("units", "list the machines"); v != nil && v.none() {
 		v.failAll("the list is empty", "list the machines")
 	}
 	seen := make(map[string]place)
