@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"slices"
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
@@ -166,7 +167,7 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		lo = min(lo, t.points[b].at)
 	}
 	if g.onChange(r) && b >= 0 {
-		proof, err := g.proofBefore(ctx, t.points[a].at, lo)
+		proof, err := g.stoodUntil(ctx, r, t, t.points[a].at, lo)
 		if err != nil {
 			return lo, hi, err
 		}
@@ -184,7 +185,7 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		}); err != nil {
 			return lo, hi, err
 		}
-		proof, err := g.proofBefore(ctx, hi, g.core.To)
+		proof, err := g.stoodUntil(ctx, r, t, hi, g.core.To-1)
 		if err != nil {
 			return lo, hi, err
 		}
@@ -193,6 +194,22 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		}
 	}
 	return lo, hi, nil
+}
+
+// stoodUntil is when the counter was last known to stand before t, but not before floor: floor if it was not.
+func (g *gathering) stoodUntil(ctx context.Context, r role, track *track, t, floor telemetry.Instant) (telemetry.Instant, error) {
+	blind := g.blind(r, track)
+	for {
+		proof, err := g.proofBefore(ctx, t, floor)
+		if err != nil || proof <= floor {
+			return floor, err
+		}
+		i := slices.IndexFunc(blind, func(v calendar.Interval) bool { return v.From < t && proof < v.To })
+		if i < 0 {
+			return proof, nil
+		}
+		t = min(proof, blind[i].From) // what it was then is not known, so that it may have counted since before
+	}
 }
 
 // proofBefore is the begin of the last proof of life before t, but not before floor: floor if there is none.

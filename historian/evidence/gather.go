@@ -73,7 +73,8 @@ type gathering struct {
 	power  calendar.Interval // of which the power must be known
 	tracks [numRoles]*track  // nil: the unit never had such a signal
 	alive  lifeline
-	gaps   []telemetry.Gap
+	gaps   []telemetry.Gap // that meet warned
+	warned calendar.Interval
 	said   told
 	stored *Carry
 	notes  []string
@@ -110,12 +111,12 @@ func (g *gathering) run(ctx context.Context, asof telemetry.Instant) error {
 		if err := g.complete(ctx); err != nil {
 			return err
 		}
-		// Records of the time that the window hangs on may make that time longer.
-		need := hull(told, hull(g.states, g.power))
-		if need == told {
+		// Records and gaps of the time that the window hangs on may make that time longer.
+		need := hull(g.padded(g.states), g.power)
+		if hull(told, need) == told && hull(g.warned, need) == g.warned {
 			return nil
 		}
-		told = need
+		told, g.warned = hull(told, need), hull(g.warned, need)
 	}
 }
 
@@ -160,7 +161,8 @@ func (g *gathering) readCore(ctx context.Context) error {
 		}
 	}
 	g.alive.reach(a, g.provenIn(wide))
-	g.askGaps(a, wide)
+	g.warned = hull(g.warned, wide)
+	g.askGaps(a, g.warned)
 	if err := a.run(ctx, g.client); err != nil {
 		return fmt.Errorf("read signals: %w", err)
 	}

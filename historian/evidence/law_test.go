@@ -114,7 +114,7 @@ func show(f *ledger.Facts) map[string]string {
 		out[k.String()] = f.Get(k).String()
 	}
 	for k, v := range f.Reasons {
-		out[fmt.Sprintf("reason %d %s", k.Category, k.Reason)] = v.Time.String() + " ns, " + v.Count.String()
+		out[fmt.Sprintf("reason %+v", k)] = v.Time.String() + " ns, " + v.Count.String()
 	}
 	return out
 }

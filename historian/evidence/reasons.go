@@ -18,6 +18,7 @@ import (
 type reasonRow struct {
 	Category plant.Category `json:"category"`
 	Reason   string         `json:"reason"`
+	Minor    bool           `json:"minor,omitempty"`
 	Time     int64          `json:"ns"`
 	Count    int64          `json:"count"`
 }
@@ -37,10 +38,14 @@ func packReasons(reasons map[ledger.Reason]ledger.ReasonSum) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		rows = append(rows, reasonRow{Category: nameOf(k.Category), Reason: k.Reason, Time: t, Count: n})
+		rows = append(rows, reasonRow{Category: nameOf(k.Category), Reason: k.Reason, Minor: k.Minor, Time: t, Count: n})
 	}
 	slices.SortFunc(rows, func(a, b reasonRow) int {
-		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Reason, b.Reason))
+		c := cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Reason, b.Reason))
+		if c == 0 && a.Minor {
+			return 1
+		}
+		return c
 	})
 	b, err := json.Marshal(rows)
 	if err != nil {
@@ -72,7 +77,7 @@ func unpackReasons(text string) (map[ledger.Reason]ledger.ReasonSum, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: %q is no category", errReasons, r.Category)
 		}
-		k := ledger.Reason{Category: c, Reason: r.Reason}
+		k := ledger.Reason{Category: c, Reason: r.Reason, Minor: r.Minor}
 		if _, twice := out[k]; twice {
 			return nil, fmt.Errorf("%w: %s %q stands there twice", errReasons, r.Category, r.Reason)
 		}

@@ -55,7 +55,9 @@ func TestSlicesComeBack(t *testing.T) {
 		}
 		full.Facts.Reasons = map[ledger.Reason]ledger.ReasonSum{
 			{Category: ledger.Stop, Reason: "wire \"break\"\n\\ Бруск 🙂"}: {Time: exact.Int(5), Count: exact.Int(1)},
-			{Category: ledger.Planned}: {Time: exact.Int(7), Count: exact.Int(2)},
+			{Category: ledger.Stop, Reason: "jam"}:                        {Time: exact.Int(3), Count: exact.Int(1)},
+			{Category: ledger.Stop, Reason: "jam", Minor: true}:           {Time: exact.Int(4), Count: exact.Int(2)},
+			{Category: ledger.Planned}:                                    {Time: exact.Int(7), Count: exact.Int(2)},
 		}
 		full.Carry = evidence.Carry{}
 		written := []evidence.Slice{sliceOf(t, "ws01", "08:00", 0, "09:00", 10), sliceOf(t, "ws01", "09:00", 0, "10:00", 20), full, sliceOf(t, "ws01", "08:00", 1, "11:00", 30)}
