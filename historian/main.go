@@ -24,6 +24,7 @@ type cli struct {
 	Probe probeCmd `cmd:"" help:"Find out how a store treats bad lines, big integers, limits and more, and what differs from what Kvarts knows of it."`
 
 	KPI     kpiCmd     `cmd:"" name:"kpi" help:"OEE, energy, losses and states of a machine, a line or the plant."`
+	Ledger  ledgerCmd  `cmd:"" help:"Compute and keep the hours and days that questions are answered from: a service."`
 	Conform conformCmd `cmd:"" help:"Run OEE and energy conformance vectors through the KPI engine."`
 
 	Record recordCmd `cmd:"" help:"Enter, correct and list what people know: downtime reasons, orders, scrap, replaced meters."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -9,8 +10,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
 
+	"kvarts/historian/influx"
+	"kvarts/historian/keeper"
 	"kvarts/historian/store"
 )
 
@@ -23,19 +25,24 @@ type serveCmd struct {
 	TLSCert   string        `help:"Certificate (PEM) for https." type:"existingfile"`
 	TLSKey    string        `help:"Key of the certificate (PEM)." type:"existingfile"`
 	JSON      bool          `help:"Log as JSON lines, also on a terminal."`
+	Ledger    bool          `help:"Keep the ledger of this store too, as historian ledger does."`
 }
 
 func (c *serveCmd) Run(ctx context.Context) error {
-	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
-	if !c.JSON && term.IsTerminal(int(os.Stderr.Fd())) {
-		log = log.Output(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.RFC3339})
+	log := newLog(c.JSON)
+	o := store.Options{Dir: c.Data, Addr: c.Listen, Database: c.Database, Retention: c.Retention, TokenFile: c.TokenFile,
+		CertFile: c.TLSCert, KeyFile: c.TLSKey, Logger: log}
+	secret := ""
+	if c.Ledger && c.TokenFile != "" { // where nobody needs a token, one for the ledger would make everybody need one
+		secret = store.NewSecret()
+		o.Tokens = []store.Token{{Name: "ledger of this process", Secret: secret}}
 	}
-	s, err := store.Open(ctx, store.Options{Dir: c.Data, Addr: c.Listen, Database: c.Database, Retention: c.Retention, TokenFile: c.TokenFile,
-		CertFile: c.TLSCert, KeyFile: c.TLSKey, Logger: log})
+	s, err := store.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	log.Info().Str("url", s.URL()).Str("data", c.Data).Str("database", c.Database).Msg("store is open")
+	ledger := c.keepLedger(ctx, s.URL(), secret, log)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -52,9 +59,36 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			log.Info().Msg("closing")
 		case <-s.Failed():
 		}
-		if err := s.Close(); err != nil {
+		if err := errors.Join(ledger(), s.Close()); err != nil {
 			return fmt.Errorf("close store: %w", err)
 		}
 		return nil
 	}
 }
+
+// keepLedger keeps the ledger of the store at url, if asked to, until the function that it returns is called: that waits for the
+// end. What it speaks to is this process, so its certificate is not looked at.
+func (c *serveCmd) keepLedger(ctx context.Context, url, secret string, log zerolog.Logger) (stop func() error) {
+	if !c.Ledger {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		client, err := influx.New(influx.Options{URL: url, Database: c.Database, Token: secret, InsecureSkipVerify: true, UserAgent: "kvarts-historian/" + versionText()})
+		if err != nil {
+			done <- err
+			return
+		}
+		defer client.Close()
+		k := keeper.New(client, keeper.Options{Progress: progress(log)})
+		done <- k.Run(ctx, ledgerEvery, logRound(log))
+	}()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// ledgerEvery is the time from one round of the ledger to the next.
+const ledgerEvery = time.Minute

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/evidence"
@@ -32,8 +33,13 @@ type bench struct {
 	subject evidence.Subject
 	days    []day
 	slots   []slot // by begin: those of the days, and among them what was stored by another cut of the days
+	prints  map[telemetry.Instant]string
 	written int
 }
+
+// seenBefore is how far before its days a bench looks whether the subject has slices: time in which nobody sees a unit that was
+// seen before is unknown time, time before it was ever seen is not looked at.
+const seenBefore = 25 * time.Hour
 
 // bench lays out the days of a task.
 func (s *cycle) bench(ctx context.Context, t task) (*bench, error) {
@@ -44,16 +50,20 @@ func (s *cycle) bench(ctx context.Context, t task) (*bench, error) {
 	}
 	v := hullOf(closed)
 	stored, _, err := evidence.ReadSlices(ctx, s.client, evidence.Ask{Kind: t.subject.Kind, IDs: []string{t.subject.ID}, Grain: evidence.Hour,
-		Window: v, Reasons: true, Origin: true}) // one that is damaged is computed again
+		Window: calendar.Interval{From: v.From.Add(-seenBefore), To: v.To}, Reasons: true, Origin: true}) // one that is damaged is computed again
 	if err != nil {
 		return nil, err
 	}
-	prints, err := s.prints(ctx, t.subject, v)
-	if err != nil {
+	if b.prints, err = s.prints(ctx, t.subject, calendar.Interval{From: v.From, To: min(b.days[len(b.days)-1].To, s.now)}); err != nil {
 		return nil, err
 	}
+	known := false // from the first time on at which something was recorded
 	at := make(map[telemetry.Instant]*evidence.Slice, len(stored))
 	for i := range stored {
+		if stored[i].From < v.From {
+			known = true
+			continue
+		}
 		at[stored[i].From] = &stored[i]
 	}
 	for _, h := range closed {
@@ -64,11 +74,10 @@ func (s *cycle) bench(ctx context.Context, t task) (*bench, error) {
 		b.slots = append(b.slots, slot{Interval: other.Interval, stored: other})
 	}
 	slices.SortFunc(b.slots, func(a, b slot) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
-	known := false
 	for i := range b.slots {
 		l := &b.slots[i]
 		l.place = b.placeAt(l.From)
-		l.inputs = prints[hourOf(l.From)]
+		l.inputs = b.prints[hourOf(l.From)]
 		l.model = modelsOf(s.history, l.Interval, s.now)
 		known = known || l.inputs != "" || l.stored != nil
 		l.dirty = known && l.stale()
@@ -115,9 +124,17 @@ func (b *bench) touched() []calendar.Interval {
 	return calendar.NewSet(all...)
 }
 
-// tail is what follows the slices that are over, as far as the task goes.
+// tail is what follows the slices that are over, as far as the task goes; empty when nothing was recorded there.
 func (b *bench) tail(w calendar.Interval) calendar.Interval {
-	return calendar.Interval{From: b.slots[len(b.slots)-1].To, To: w.To}
+	v := calendar.Interval{From: b.slots[len(b.slots)-1].To, To: w.To}
+	if !v.Empty() {
+		for _, h := range calendar.Hours(v) {
+			if b.prints[h.From] != "" {
+				return v
+			}
+		}
+	}
+	return calendar.Interval{}
 }
 
 // holds says that every closed slice that may lie in need is on the bench.
