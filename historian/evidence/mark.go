@@ -66,28 +66,35 @@ func WrittenSince(ctx context.Context, client *influx.Client, since telemetry.In
 	return out, nil
 }
 
-// writeMark says that slices were written. It comes after them, so that whoever sees it sees them. computed is the slices'
-// own clock; the mark's time is the wall clock's, so that slices of the past that are computed with a clock of the past leave a
-// mark of their own.
+// writeMark says that slices were written. It comes after them, so that whoever sees it sees them.
 func writeMark(ctx context.Context, client *influx.Client, computed telemetry.Instant, touched calendar.Interval, n int) error {
-	series, err := telemetry.NewSeries(markMeasurement, map[string]string{"by": "historian"})
+	line, err := markLine(computed, touched, n)
 	if err != nil {
 		return err
 	}
 	w := writer{client: client}
-	line := telemetry.NewLine(nil, series).Int("slices", int64(n)).Int("from", int64(touched.From)).Int("to", int64(touched.To)).
-		Int("computed_at", int64(computed)).End(telemetry.Now())
 	if err := w.add(ctx, line); err != nil {
 		return err
 	}
 	return w.flush(ctx)
 }
 
+// markLine is a mark. computed is the slices' own clock; the mark's time is the wall clock's, so that slices that are computed
+// with a clock of the past leave a mark of their own.
+func markLine(computed telemetry.Instant, touched calendar.Interval, n int) ([]byte, error) {
+	series, err := telemetry.NewSeries(markMeasurement, map[string]string{"by": "historian"})
+	if err != nil {
+		return nil, err
+	}
+	return telemetry.NewLine(nil, series).Int("slices", int64(n)).Int("from", int64(touched.From)).Int("to", int64(touched.To)).
+		Int("computed_at", int64(computed)).End(telemetry.Now()), nil
+}
+
 // ceilSecond is the first whole second that is not before t.
 func ceilSecond(t telemetry.Instant) telemetry.Instant {
-	if r := t % telemetry.Instant(time.Second); r > 0 {
+	r := t % telemetry.Instant(time.Second)
+	if r > 0 {
 		return t - r + telemetry.Instant(time.Second)
-	} else {
-		return t - r
 	}
+	return t - r
 }
