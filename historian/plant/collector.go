@@ -28,22 +28,16 @@ func (m *Model) CollectorConfig(gateway string) ([]byte, error) {
 	fmt.Fprintf(&b, "# Made from the plant model %s (%s). Change the model, not this file.\n\ncollector: %s\n\n", m.Name, m.Hash[:12], quote(g.Name))
 	g.destination(&b)
 	b.WriteString("\nservers:\n")
-	for i := 0; i < len(units); {
-		server := units[i].Server
-		n := i
-		for n < len(units) && units[n].Server == server {
-			n++
+	var servers []string // in the order of their first units
+	of := make(map[string][]*Unit)
+	for _, u := range units {
+		if of[u.Server] == nil {
+			servers = append(servers, u.Server)
 		}
-		// The units of one server stand together once those further down have been brought up.
-		for k := n; k < len(units); k++ {
-			if units[k].Server == server {
-				u := units[k]
-				units = slices.Insert(slices.Delete(units, k, k+1), n, u)
-				n++
-			}
-		}
-		m.server(&b, g, units[i:n])
-		i = n
+		of[u.Server] = append(of[u.Server], u)
+	}
+	for _, server := range servers {
+		m.server(&b, g, of[server])
 	}
 	return b.Bytes(), nil
 }

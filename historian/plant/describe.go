@@ -66,7 +66,7 @@ func (c *Calendar) describe(d *description) {
 		put(fmt.Sprintf("shift %d %s", i+1, s.Name), text(showDaily(&s.Daily)))
 	}
 	for i, s := range c.Rules.Stops {
-		words := s.Once.String()
+		words := showDate(s.Once.From, c.Rules.Zone) + " to " + showDate(s.Once.To, c.Rules.Zone)
 		if s.Daily != nil {
 			words = showDaily(s.Daily)
 		}

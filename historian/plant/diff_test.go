@@ -14,7 +14,12 @@ zone: Asia/Almaty
 areas: [{id: a}, {id: b}]
 calendars:
   - name: c
+    day_start: "08:00"
     shifts: [{name: day, begin: "08:00", end: "20:00"}]
+    planned_stops:
+      - {name: cleaning, begin: "08:00", end: "10:00", days: [mon]}
+      - {name: overhaul, once: {from: 2026-07-01, to: 2026-07-08}}
+    holidays: [{name: New Year, date: 2026-01-01}]
 products:
   - {name: M10, watts: 8.25, ideal: {wire_saw: 1.6}}
   - {name: M6, ideal: {wire_saw: 1}}
@@ -33,6 +38,12 @@ classes:
       - {name: wafers, kind: counter}
       - {name: energy_kwh, kind: register, unit: kWh}
       - {name: power_kw, unit: kW, range: [0, 120]}
+  - name: plc
+    node: "s={unit}.{n}.{signal}"
+    signals:
+      - {name: power_kw, unit: kW, source_unit: W, deadband: 1%}
+      - {name: heat_kw, node: nsu=urn:other;i=7}
+      - {name: lab_ppm, node: none}
 units:
   - {id: "SAW-{n}", count: 3, class: wire_saw, area: a, calendar: c, product: M10}
   - {id: EM, class: wire_saw, area: a, calendar: c, product: M10}
@@ -77,6 +88,12 @@ func TestDiff(t *testing.T) {
 		{"a state", "2: stop", "2: {category: planned, reason: service}, 3: PRD",
 			[]string{"class wire_saw: state 2 from stop to planned (service)", "class wire_saw: state 3 is now run"}},
 		{"a shift", `begin: "08:00"`, `begin: "07:00"`, []string{"calendar c: shift 1 day from 08:00 to 20:00 to 07:00 to 20:00"}},
+		{"a stop", "days: [mon]", "days: [mon, thu], from: 2026-12-01", []string{"calendar c: planned stop 1 cleaning from 08:00 to 10:00 Mon to 08:00 to 10:00 Mon Thu from 2026-12-01"}},
+		{"a crew", `end: "20:00"}`, `end: "20:00", until: 2027-01-01, cycle: {anchor: 2026-01-01, length: 8, on: [0, 1]}}`,
+			[]string{"calendar c: shift 1 day from 08:00 to 20:00 to 08:00 to 20:00, days [0 1] of 8 from 2026-01-01 until 2027-01-01"}},
+		{"a holiday", "date: 2026-01-01", "date: 2026-01-02", []string{"calendar c: holiday 2026-01-01 is no longer said (was free New Year)", "calendar c: holiday 2026-01-02 is now free New Year"}},
+		{"the plant day", `day_start: "08:00"`, `day_start: [{value: "08:00"}, {from: 2027-01-01, value: "06:00"}]`, []string{"calendar c: plant day from 2027-01-01 is now 06:00"}},
+		{"a node", "i=7", "i=8", []string{"signal plc.heat_kw: node from nsu=urn:other;i=7 to nsu=urn:other;i=8"}},
 		{"a key", "key: run_hours", "key: [{value: run_hours}, {from: 2026-12-01, value: {kind: shares, shares: {SAW-1: 2, SAW-2: 1, SAW-3: 1}}}]",
 			[]string{"meter EM: key from run_hours to shares SAW-1 2 SAW-2 1 SAW-3 1 from 2026-12-01"}},
 		{"a signal", "kind: counter", "kind: counter, counter: {rule: rollover, modulus: 65536}", []string{"signal wire_saw.wafers: counting from reset to rollover, modulus 65536"}},

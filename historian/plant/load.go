@@ -48,7 +48,7 @@ func Parse(name string, text []byte) (*Model, error) {
 func newDecoder(name string, root *yamlNode, errs Problems) *decoder {
 	return &decoder{fileName: name, root: root, zone: time.UTC, errs: errs,
 		model: &Model{Location: time.UTC, index: index{
-			areas: map[string]int{}, calendars: map[string]int{}, products: map[string]*Product{}, classes: map[string]*Class{}, stages: map[string]*Stage{},
+			calendars: map[string]int{}, products: map[string]*Product{}, classes: map[string]*Class{}, stages: map[string]*Stage{},
 			units: map[string]*Unit{}, lines: map[string]*Line{}, meters: map[string]*Meter{}, gateways: map[string]*Gateway{},
 		}},
 		declared: map[string][]string{}, selected: map[string][]string{}, namespaces: map[*Class]string{}, servers: map[string]string{},

@@ -2,7 +2,6 @@ package plant
 
 // index finds parts of a model by name.
 type index struct {
-	areas     map[string]int
 	calendars map[string]int
 	products  map[string]*Product
 	classes   map[string]*Class

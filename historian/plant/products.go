@@ -12,7 +12,6 @@ func (d *decoder) areas(file *block) {
 		b.unique(seen, "id", a.ID)
 		b.text("description", &a.Description)
 		d.model.Areas = append(d.model.Areas, a)
-		d.model.index.areas[a.ID] = len(d.model.Areas) - 1
 	})
 }
 

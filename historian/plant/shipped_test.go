@@ -2,6 +2,7 @@ package plant
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -217,4 +218,39 @@ func point(t *testing.T, parts ...any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// Units of one server stand together wherever the model lists them; node ids say their namespace, and what is not collected is left out.
+func TestCollectorNodes(t *testing.T) {
+	m := parse(t, strings.Replace(diffBase, "units:\n", `gateways: [{name: g, url: "https://x", org: o, bucket: b}]
+units:
+  - {id: X-1, class: plc, area: a, calendar: c, gateway: g, server: one, endpoint: "opc.tcp://one", namespace: "urn:a;b%c"}
+  - {id: Y-1, class: plc, area: a, calendar: c, gateway: g, endpoint: "opc.tcp://two", namespace: urn:y}
+  - {id: "X-{n}", first: 2, count: 2, class: plc, area: a, calendar: c, gateway: g, server: one, endpoint: "opc.tcp://one", namespace: urn:x}
+`, 1))
+	text, err := m.CollectorConfig("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse("g.yaml", text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	var got []string
+	for _, s := range c.Servers {
+		for _, g := range s.Groups {
+			for _, n := range g.Nodes {
+				got = append(got, s.Name+" "+g.Name+" "+n.Target()+" "+fmt.Sprint(n.Field, " ", n.Deadband.Value))
+			}
+		}
+	}
+	want := []string{
+		"one X-1 nsu=urn:a%3Bb%25c;s=X-1.1.power_kw power_kw 1", "one X-1 nsu=urn:other;i=7 heat_kw 0",
+		"one X-2 nsu=urn:x;s=X-2.2.power_kw power_kw 1", "one X-2 nsu=urn:other;i=7 heat_kw 0",
+		"one X-3 nsu=urn:x;s=X-3.3.power_kw power_kw 1", "one X-3 nsu=urn:other;i=7 heat_kw 0",
+		"Y-1 Y-1 nsu=urn:y;s=Y-1.1.power_kw power_kw 1", "Y-1 Y-1 nsu=urn:other;i=7 heat_kw 0",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("nodes (-want +got):\n%s", diff)
+	}
 }
