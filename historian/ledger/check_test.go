@@ -29,7 +29,7 @@ func TestNewRefuses(t *testing.T) {
 		{func(in *ledger.Input) { in.PlannedStops = calendar.Set{{From: 1, To: 3}, {From: 2, To: 4}} }, "planned_stops[1]: [1970-01-01T00:00:00.000000002Z, 1970-01-01T00:00:00.000000004Z): begins before the one before it ends"},
 		{func(in *ledger.Input) { in.Alive = calendar.Set{{From: 2, To: 1}} }, "alive[0]: [1970-01-01T00:00:00.000000002Z, 1970-01-01T00:00:00.000000001Z): is empty"},
 		{func(in *ledger.Input) { in.States = []ledger.State{{At: 2}, {At: 1}} }, "states[1]: 1970-01-01T00:00:00.000000001Z: is not after the one before"},
-		{func(in *ledger.Input) { in.States = []ledger.State{{At: -3e18}} }, "states[0]: 1874-12-07T10:40:00Z: is not between 1900 and 2190"},
+		{func(in *ledger.Input) { in.States = []ledger.State{{At: -3e18}} }, "states[0]: 1874-12-07T18:40:00Z: is not between 1900 and 2190"},
 		{func(in *ledger.Input) { in.States = []ledger.State{{Category: 8}} }, "states[0]: 8: is no category"},
 		{func(in *ledger.Input) { in.Limits = []ledger.Limits{{MinorStop: -time.Second}} }, "limits[0]: -1s: is negative"},
 		{func(in *ledger.Input) { in.Limits = []ledger.Limits{{From: 1}, {From: 0}} }, "limits[1]: 1970-01-01T00:00:00Z: is not after the one before"},

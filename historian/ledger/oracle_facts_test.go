@@ -1,6 +1,8 @@
 package ledger_test
 
 import (
+	"slices"
+
 	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
 	"kvarts/historian/ledger"
@@ -59,8 +61,16 @@ func (o *oracle) flows() [][]flow {
 	return out
 }
 
+// hasPieces says that the unit counts or books pieces.
+func (o *oracle) hasPieces() bool {
+	return len(o.deltas) > 0 || slices.ContainsFunc(o.in.Booked, func(b ledger.Booking) bool { return b.To <= o.end })
+}
+
 // scrap takes the scrap reports from the good pieces; so far only totals have flowed.
 func (o *oracle) scrap(made [][]flow) {
+	if !o.hasPieces() {
+		return
+	}
 	var add []func()
 	for _, r := range o.in.ScrapReports {
 		if r.Made.To > o.end {

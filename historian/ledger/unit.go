@@ -42,7 +42,9 @@ func New(in *Input) (*Unit, error) {
 	if len(u.atoms) > 0 {
 		u.counters.each(func(_ string, deltas []delta) { u.findStopped(deltas) })
 		u.streams = append(u.counters.streams(), u.book(u.in.Booked, products)...)
-		u.streams = append(u.streams, u.scrapped(u.in.ScrapReports, u.streams)...)
+		if u.hasPieces { // a unit that counts and books nothing has no pieces: scrap of them neither
+			u.streams = append(u.streams, u.scrapped(u.in.ScrapReports, u.streams)...)
+		}
 	}
 	if in.Energy != nil || in.Power != nil {
 		u.meter = newMeter(&u.in, u.rounding)
