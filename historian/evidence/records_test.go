@@ -242,6 +242,10 @@ func TestWindowsOfRecords(t *testing.T) {
 	if len(one) != n || n == 0 {
 		t.Errorf("%d records of u1, want %d", len(one), n)
 	}
+	either, err := evidence.ReadEffective(within(t, 30*time.Second), c, forever, evidence.RecordFilter{Unit: "u1", Line: "L1", Area: "a"})
+	if err != nil || len(either) != n {
+		t.Errorf("%d records of u1, its line or its area, want %d: %v", len(either), n, err)
+	}
 }
 
 func TestStrangePointsInRecord(t *testing.T) {

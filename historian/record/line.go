@@ -17,8 +17,15 @@ import (
 // Measurement is where records are stored.
 const Measurement = "record"
 
-// Tags are the tags of a record's points: few series however many records there are.
-func Tags() []string { return []string{"kind", "unit", "line", "area"} }
+// Tags are the tags of a record's points: few series however many records there are. LongTag is "1" on what reaches further
+// than ShortLength from its begin, and absent on all else: so that who reads a day need not look through 100 days.
+func Tags() []string { return []string{"kind", "unit", "line", "area", LongTag} }
+
+// LongTag marks records that are long, or were before a correction.
+const LongTag = "long"
+
+// ShortLength is how far, in ns, a record without LongTag reaches at most: one day.
+const ShortLength = telemetry.Instant(24 * 3600 * 1e9)
 
 // Fields are all fields of a record's points.
 func Fields() []string {
@@ -46,6 +53,9 @@ func (r *Record) AppendLine(dst []byte) ([]byte, error) {
 		if v := p.get(r); v != "" {
 			tags[p.name] = v
 		}
+	}
+	if r.Reach-r.From > ShortLength {
+		tags[LongTag] = "1"
 	}
 	series, err := telemetry.NewSeries(Measurement, tags)
 	if err != nil {
