@@ -38,7 +38,7 @@ func names(t *testing.T, text, column string) []string {
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
 	var out []string
-	for _, row := range strings.Split(table, "\n")[2:] {
+	for _, row := range strings.Split(strings.TrimSpace(table), "\n")[2:] {
 		first, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
 		for _, name := range strings.Split(first, ", ") {
 			out = append(out, strings.Trim(name, "`"))
@@ -73,7 +73,7 @@ func TestFormatIsWhatIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := storedModel{by: "a", why: "b"}
+	v := storedModel{by: "a", why: "b", hash: "c"}
 	model, _, err := v.lines([]byte("text"))
 	if err != nil {
 		t.Fatal(err)
