@@ -57,6 +57,7 @@ func TestEnergy(t *testing.T) {
 		{"the dark gets at most what is rated", register("0 0, 2 100"), power("0 10", bounds(0, time.Hour, "0", "30")), 1, 2, want{ledger.EnergyKnown: "30"}},
 		{"and the lit the rest", register("0 0, 2 100"), power("0 10", bounds(0, time.Hour, "0", "30")), 0, 1, want{ledger.EnergyKnown: "70"}},
 		{"the dark gets at least the minimum", register("0 0, 2 12"), power("0 10", bounds(0, time.Hour, "5", "30")), 1, 2, want{ledger.EnergyKnown: "5"}},
+		{"as much as is left where part of the dark is unrated", register("0 0, 2 100"), power("0 10", bounds(0, time.Hour, "0", ""), bounds(1.5, time.Hour, "0", "5")), 1, 2, want{ledger.EnergyKnown: "90"}},
 		{"but never more than there is", register("0 0, 2 3"), power("0 10", bounds(0, time.Hour, "5", "30")), 1, 2, want{ledger.EnergyKnown: "3"}},
 		{"no power known: evenly", register("0 0, 4 12"), power("", bounds(0, time.Hour, "0", "1")), 1, 2, want{ledger.EnergyKnown: "3"}},
 		{"power known to be zero: all goes to the dark", register("0 0, 2 8"), power("0 0", bounds(0, time.Hour, "0", "1")), 1, 2, want{ledger.EnergyKnown: "8"}},

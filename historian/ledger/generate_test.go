@@ -27,7 +27,7 @@ var fairInputs = flag.Int("fair", 300, "fair random inputs for each property")
 
 // generator draws inputs. Quantities are multiples of scale, that makes the rounding of shares as small as wanted.
 type generator struct {
-	t     *rapid.T   // draws, prefering small numbers (so that most inputs hold next to nothing), and shrinks what it finds
+	t     *rapid.T   // draws, preferring small numbers (so that most inputs hold next to nothing), and shrinks what it finds
 	fair  *rand.Rand // draws any number as likely as any other; nil: t draws
 	scale int64
 }

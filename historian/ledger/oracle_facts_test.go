@@ -209,7 +209,7 @@ func (o *oracle) value(x moment, f flow, seconds exact.Num, ok bool, add addTo) 
 		return
 	}
 	total, good := f.total.Mul(seconds), f.good.Mul(seconds)
-	counted := x.busy && !(x.run && x.uncounted)
+	counted := x.busy && (!x.run || !x.uncounted)
 	add(ledger.IdealTotal, total, counted && !x.unknown)
 	add(ledger.IdealGood, good, counted && !x.unknown)
 	add(ledger.BridgedTotal, total, x.unknown && x.bridged)

@@ -126,7 +126,7 @@ func (o *oracle) moment(m telemetry.Instant) moment {
 	x.unplanned = x.busy && x.category == ledger.Stop && !x.minor
 	x.spreads = x.category == ledger.Run || x.unknown
 	within := func(all []span, known bool) bool {
-		return slices.ContainsFunc(all, func(s span) bool { return s.Holds(m) && !(known && s.lower) })
+		return slices.ContainsFunc(all, func(s span) bool { return s.Holds(m) && (!known || !s.lower) })
 	}
 	x.bridged, x.uncounted = len(o.deltas) > 0, len(o.deltas) == 0
 	for _, d := range o.deltas {

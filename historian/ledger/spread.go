@@ -130,7 +130,7 @@ func (t *tally) tariff() *tariff {
 	return &t.v.tariffs[t.product][t.v.atoms[t.cell.atom].tariff]
 }
 
-// add counts pieces whose value is counted from zero.
+// add counts the pieces of a delta that lies in the cell whole.
 func (t *tally) add(pieces exact.Num) {
 	if pieces.IsZero() {
 		return
@@ -144,34 +144,27 @@ func (t *tally) add(pieces exact.Num) {
 	}
 }
 
-// cut counts the pieces of a delta that several cells share. What they are worth is a cumulative function too: it begins
-// anew, at zero, with the delta and with each tariff within it, wherever slices begin.
+// cut counts the pieces of a delta that several cells share. What they are worth is a cumulative function too, of the pieces
+// since the delta's begin: within each tariff it grows from border to border, wherever slices begin.
 func (t *tally) cut(c *cursor, d *delta) {
 	s := t.v.spreading(d, c.atom)
-	var base, before exact.Num // pieces up to the begin of the tariff and of the cell
-	based := int32(-1)
+	begun := false
+	var before exact.Num // pieces from the delta's begin to the cell's
 	for k := range c.cells(d.from, d.to) {
 		t.at(k, d)
 		if d.amount.IsZero() {
 			continue
 		}
-		if n := t.v.atoms[k.atom].tariff; n != based {
-			if based < 0 {
-				before = s.until(k.from, k.atom)
-			}
-			based = n
-			base = exact.Num{}
-			if since := t.tariff().from; since > d.from {
-				base = s.until(since, c.atom)
-			}
+		if !begun {
+			begun, before = true, s.until(k.from, k.atom)
 		}
 		after := s.until(k.to, k.atom)
-		t.addBetween(before.Sub(base), after.Sub(base))
+		t.addBetween(before, after)
 		before = after
 	}
 }
 
-// addBetween counts the pieces from before to after, both counted from the begin of the delta or of its tariff.
+// addBetween counts the pieces from before to after, both counted from the begin of the delta.
 func (t *tally) addBetween(before, after exact.Num) {
 	if before.IsZero() {
 		t.add(after)
