@@ -33,7 +33,7 @@ type Answer struct {
 type Row struct {
 	Subject Subject
 	Part    Part
-	Facts   *ledger.Facts
+	Facts   *ledger.Facts // Reasons only with the kinds Losses and States, and with Question.Explain
 	Result  kpi.Result
 	// Missing names units whose facts could not be had: Facts are without them and Result is of the others. The row of such a
 	// unit itself has Err. Findings say why.

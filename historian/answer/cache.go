@@ -216,7 +216,7 @@ func (e *Engine) load(ctx context.Context, p *plan, grain evidence.Grain, need m
 }
 
 func (p *plan) key(r ref, grain evidence.Grain) heldKey {
-	return heldKey{ref: r, grain: grain, reasons: p.q.Kind == Losses || p.q.Kind == States || p.q.Explain}
+	return heldKey{ref: r, grain: grain, reasons: p.reasons()}
 }
 
 // fetch reads the slices of refs, which are of one level, that begin in v.

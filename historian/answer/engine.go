@@ -1,18 +1,11 @@
 package answer
 
 import (
-	"context"
-	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/influx"
 	"kvarts/historian/kpi"
-	"kvarts/historian/ledger"
 	"kvarts/historian/plant"
 	"kvarts/historian/telemetry"
 )
@@ -24,11 +17,12 @@ type Engine struct {
 	now     func() telemetry.Instant
 	cache   *cache
 	library library
+	gather  gatherer // fault injection of tests
 }
 
 // New makes an engine. now is the moment of asking.
 func New(client *influx.Client, now func() telemetry.Instant) *Engine {
-	return &Engine{client: client, now: now, cache: newCache()}
+	return &Engine{client: client, now: now, cache: newCache(), gather: gather}
 }
 
 // ref names what has facts of its own in the ledger: a unit or a line.
@@ -54,6 +48,9 @@ type plan struct {
 	atoms    []calendar.Interval
 	refs     []ref
 }
+
+// reasons says that facts need their reasons, which cost time to read.
+func (p *plan) reasons() bool { return p.q.Kind == Losses || p.q.Kind == States || p.q.Explain }
 
 // newPlan understands q, or says what is wrong with it.
 func newPlan(q Question, now telemetry.Instant, history plant.History) (*plan, error) {
@@ -201,88 +198,4 @@ func (p *plan) divide() []Part {
 		parts[i-1].Interval.To = parts[i].Interval.From
 	}
 	return parts
-}
-
-// piece is what is known of one ref in one atom.
-type piece struct {
-	slices []stored
-	raw    []calendar.Interval // without slices
-	facts  *ledger.Facts       // of raw
-	err    error               // why there are none
-}
-
-// addTo adds what is known to f.
-func (p *piece) addTo(f *ledger.Facts) {
-	for i := range p.slices {
-		p.slices[i].facts.addTo(f)
-	}
-	if p.facts != nil {
-		f.Add(p.facts)
-	}
-}
-
-// collected are the pieces of each ref, one for each atom.
-type collected map[ref][]piece
-
-// collect gets the facts of everything that the plan needs: from slices what they hold, the rest from raw data. The error
-// of one ref stays with its pieces.
-func (e *Engine) collect(ctx context.Context, p *plan) (collected, error) {
-	var shelves map[ref]shelves
-	if !p.q.Raw {
-		var err error
-		if shelves, err = e.shelves(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	out := make(collected, len(p.refs))
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2 * runtime.GOMAXPROCS(0))
-	for _, r := range p.refs {
-		s := shelves[r]
-		g.Go(func() error {
-			pieces, err := e.pieces(ctx, p, r, s)
-			if err != nil {
-				return fmt.Errorf("collect facts of %s: %w", r, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			out[r] = pieces
-			return nil
-		})
-	}
-	return out, g.Wait()
-}
-
-// pieces are those of one ref. It returns an error only when nothing else can be answered either.
-func (e *Engine) pieces(ctx context.Context, p *plan, r ref, s shelves) ([]piece, error) {
-	pieces := make([]piece, len(p.atoms))
-	var windows []calendar.Interval
-	for i, atom := range p.atoms {
-		c := s.cover(atom)
-		pieces[i] = piece{slices: append(c.days, c.hours...), raw: c.raw}
-		windows = append(windows, c.raw...)
-	}
-	if len(windows) == 0 {
-		return pieces, nil
-	}
-	facts, err := e.raw(ctx, p, r, windows)
-	if fatal(ctx, err) {
-		return nil, err
-	}
-	next := 0
-	for i := range pieces {
-		if n := len(pieces[i].raw); n > 0 {
-			if err != nil {
-				pieces[i].err = err
-				continue
-			}
-			sum := &facts[next]
-			for k := 1; k < n; k++ {
-				sum.Add(&facts[next+k])
-			}
-			pieces[i].facts, next = sum, next+n
-		}
-	}
-	return pieces, nil
 }

@@ -69,7 +69,7 @@ func (s *summer) ofWindow() []Finding {
 func (s *summer) ofRef(r ref) []Finding {
 	when := make(map[kpi.Code][]calendar.Interval)
 	known := make(map[ledger.Findings][]kpi.Code)
-	see := func(f ledger.Findings, at ...calendar.Interval) {
+	see := func(f ledger.Findings, at calendar.Interval) {
 		if f == 0 {
 			return
 		}
@@ -80,7 +80,7 @@ func (s *summer) ofRef(r ref) []Finding {
 			known[f] = codes
 		}
 		for _, c := range codes {
-			when[c] = append(when[c], at...)
+			when[c] = append(when[c], at)
 		}
 	}
 	var failed []calendar.Interval
@@ -91,8 +91,8 @@ func (s *summer) ofRef(r ref) []Finding {
 			for _, c := range p.slices {
 				see(c.facts.findings, c.Interval)
 			}
-			if p.facts != nil {
-				see(p.facts.Findings, p.raw...)
+			for _, v := range p.seen {
+				see(v.findings, v.Interval)
 			}
 		}
 		if p.err != nil {

@@ -23,17 +23,20 @@ const (
 )
 
 // raw computes the facts of r in each of the windows, which are disjoint and in order, from raw data.
-func (e *Engine) raw(ctx context.Context, p *plan, r ref, windows []calendar.Interval) ([]ledger.Facts, error) {
-	facts := make([]ledger.Facts, 0, len(windows))
+func (e *Engine) raw(ctx context.Context, p *plan, r ref, windows []calendar.Interval, each func(i int, f *ledger.Facts)) error {
 	may := func(a, b calendar.Interval) bool { return r.level != Line || p.spanOf(a.From) == p.spanOf(b.From) }
+	i := 0
 	for _, together := range batches(windows, may) {
-		source, err := e.gather(ctx, p, r, calendar.Interval{From: together[0].From, To: together[len(together)-1].To})
+		source, err := e.gather(ctx, e.client, p, r, calendar.Interval{From: together[0].From, To: together[len(together)-1].To})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		facts = append(facts, between(source, together)...)
+		for _, f := range between(source, together) {
+			each(i, &f)
+			i++
+		}
 	}
-	return facts, nil
+	return nil
 }
 
 // source is a ledger.Unit or a ledger.Line.
@@ -41,12 +44,15 @@ type source interface {
 	Slices(borders []telemetry.Instant) []ledger.Facts
 }
 
-// gather makes the ledger of r ready for v.
-func (e *Engine) gather(ctx context.Context, p *plan, r ref, v calendar.Interval) (source, error) {
+// gatherer makes the ledger of a unit or line ready for some time.
+type gatherer func(ctx context.Context, client *influx.Client, p *plan, r ref, v calendar.Interval) (source, error)
+
+// gather is the gatherer of the evidence in a store.
+func gather(ctx context.Context, client *influx.Client, p *plan, r ref, v calendar.Interval) (source, error) {
 	if r.level == Line {
-		return gatherLine(ctx, e.client, p.history, r.id, v, p.horizon, p.horizon)
+		return gatherLine(ctx, client, p.history, r.id, v, p.horizon, p.horizon)
 	}
-	in, _, err := evidence.Gather(ctx, e.client, p.history, r.id, v, p.horizon, p.horizon)
+	in, _, err := evidence.Gather(ctx, client, p.history, r.id, v, p.horizon, p.horizon)
 	if err != nil {
 		return nil, err
 	}
