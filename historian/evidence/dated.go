@@ -73,7 +73,8 @@ func (g *gathering) productAt(t telemetry.Instant) string {
 	return name
 }
 
-// signalProduct is the product that the unit's signal names, "" when it names none that the model knows.
+// signalProduct is the product that the unit's signal names, "" when it names none. A name that the model does not know is
+// a product that is worth nothing known: a number by the ideal of another product would look like any other.
 func (g *gathering) signalProduct(e *era, t telemetry.Instant) string {
 	track := g.tracks[roleProduct]
 	if track == nil || e.unit == nil {
@@ -84,11 +85,11 @@ func (g *gathering) signalProduct(e *era, t telemetry.Instant) string {
 		return ""
 	}
 	name, _ := codeText(track.points[i].value)
-	if codes := e.unit.Class.ProductCodes; codes != nil {
-		name = codes[name]
+	if product, ok := e.unit.Class.ProductCodes[name]; ok {
+		name = product
 	}
-	if _, known := e.version.Model.Product(name); !known {
-		return ""
+	if _, known := e.version.Model.Product(name); !known && name != "" {
+		g.note("%s names the product %q, which the model does not know", g.name(roleProduct, track.points[i].at), name)
 	}
 	return name
 }

@@ -36,7 +36,7 @@ const toldAround = 25 * telemetry.Instant(3600e9)
 
 // readTold reads the records that are about v.
 func (g *gathering) readTold(ctx context.Context, v calendar.Interval, asof telemetry.Instant) error {
-	records, err := ReadRecords(ctx, g.client, v, asof)
+	records, err := ReadEffective(ctx, g.client, asof, g.recordsOf(v))
 	if err != nil {
 		return err
 	}
@@ -47,6 +47,22 @@ func (g *gathering) readTold(ctx context.Context, v calendar.Interval, asof tele
 		}
 	}
 	return nil
+}
+
+// recordsOf is the filter for records of the unit in v: by where it stood, if that is one place.
+func (g *gathering) recordsOf(v calendar.Interval) RecordFilter {
+	f := RecordFilter{Window: v, Unit: g.unit}
+	found := false
+	for _, e := range g.eras {
+		if e.unit == nil {
+			continue
+		}
+		if found && (f.Line != e.unit.Line || f.Area != e.unit.Area) {
+			return RecordFilter{Window: v}
+		}
+		f.Line, f.Area, found = e.unit.Line, e.unit.Area, true
+	}
+	return f
 }
 
 // spokenOf says that r is about the unit: it names it, or the line or area that it stood in at the time.

@@ -88,7 +88,7 @@ func TestDefinitionsHaveDates(t *testing.T) {
 	c := mustClient(t, embedded(t))
 	mustWrite(t, c, aliveLines("ws01", between(t, "07:00", "21:00"))...)
 	mustWrite(t, c, line("ws01", "state=1i", at(t, "07:00")), line("ws01", "total=0i", at(t, "08:00")), line("ws01", "total=1000i", at(t, "08:10")),
-		line("ws01", "total=2000i", at(t, "11:50")), line("ws01", "recipe=\"r1\"", at(t, "07:00")), line("ws01", "recipe=\"r9\"", at(t, "09:00")))
+		line("ws01", "total=2000i", at(t, "11:50")), line("ws01", "recipe=\"r1\"", at(t, "07:00")))
 	w := between(t, "08:00", "10:00")
 	one := history(t)
 	m := mustParse(t, model(t, "ideal", "9", "codes", "{1: idle}"))
@@ -107,6 +107,20 @@ func TestDefinitionsHaveDates(t *testing.T) {
 	}
 	if cmp.Equal(facts(one, between(t, "08:00", "12:00")), facts(two, between(t, "08:00", "12:00"))) {
 		t.Error("the new model says nothing of the time that it is for")
+	}
+}
+
+// A product that the model does not know has no ideal: not that of the product before, nor the model's.
+func TestProductThatNobodyKnows(t *testing.T) {
+	c := mustClient(t, embedded(t))
+	mustWrite(t, c, line("ws01", "recipe=\"r2\"", at(t, "07:00")), line("ws01", "recipe=\"r9\"", at(t, "09:00")), line("ws01", "recipe=\"\"", at(t, "10:00")))
+	in, p := mustGather(t, c, history(t), "ws01", between(t, "08:00", "12:00"), at(t, "12:00"))
+	var ideals []string
+	for _, i := range in.Ideals[1:] {
+		ideals = append(ideals, fmt.Sprint(i.From.Time().Format("15:04 "), i.Product, " ", i.Seconds))
+	}
+	if d := cmp.Diff([]string{"07:00 G12 2", "09:00 r9 0", "10:00 M10 8/5"}, ideals); d != "" || len(p.Notes) != 1 {
+		t.Error(d, p.Notes)
 	}
 }
 
@@ -251,11 +265,7 @@ gateways:
 			puller := func(fields, when string) string {
 				return fmt.Sprintf("puller,area=crystal,site=here,unit=cz01 %s %d", fields, at(t, when))
 			}
-			var alive []string
-			for _, l := range aliveLines("cz01", between(t, "00:00", "20:00")) {
-				alive = append(alive, l)
-			}
-			mustWrite(t, c, alive...)
+			mustWrite(t, c, aliveLines("cz01", between(t, "00:00", "20:00"))...)
 			mustWrite(t, c, puller("state=1i", "00:00"), puller("ingot=1i", "00:00"), puller("ingot=2i", "02:00"), puller("ingot=3i", "12:00"),
 				puller("weight_kg=440.0", "01:00"), puller("weight_kg=0.5", "02:30"), puller("weight_kg=200.0", "07:00"), puller("weight_kg=199.5", "07:30"),
 				puller("weight_kg=450.0", "11:00"), puller("weight_kg=1.0", "12:30"))
