@@ -12,12 +12,29 @@ import (
 // library keeps the plant's models, which are long texts, as long as no other was applied.
 type library struct {
 	mu      sync.Mutex
+	mark    string
 	history plant.History
 }
 
 // history is all models that were applied until now. What counts of them at an earlier moment is asked of the history.
 func (e *Engine) history(ctx context.Context) (plant.History, error) {
-	return evidence.ReadModels(ctx, e.client, e.now())
+	now := e.now()
+	mark, err := modelsMark(ctx, e.client, now)
+	if err != nil {
+		return nil, err
+	}
+	l := &e.library
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.history != nil && mark == l.mark {
+		return l.history, nil
+	}
+	history, err := evidence.ReadModels(ctx, e.client, now)
+	if err != nil {
+		return nil, err
+	}
+	l.mark, l.history = mark, history
+	return history, nil
 }
 
 // Calendar is the calendar, by the model now in force, that divides the time of a target: what "today" and "this shift" mean

@@ -51,3 +51,15 @@ func gatherLine(ctx context.Context, client *influx.Client, h plant.History, id 
 	}
 	return ledger.NewLine(in)
 }
+
+// modelsMark is a text that changes when another model was applied, or one becomes known.
+func modelsMark(ctx context.Context, client *influx.Client, now telemetry.Instant) (string, error) {
+	mark := ""
+	q := influx.Query{Text: `SELECT count(hash) FROM plant_model WHERE time <= $now; SELECT last(hash) FROM plant_model WHERE time <= $now`, Params: map[string]any{"now": now}}
+	err := client.Query(ctx, q, func(r influx.Row) error {
+		at, _ := r.Time()
+		mark += fmt.Sprint(at, r.Values[1])
+		return nil
+	})
+	return mark, err
+}

@@ -303,3 +303,29 @@ func Client(tb testing.TB, o influx.Options) *influx.Client {
 	tb.Cleanup(c.Close)
 	return c
 }
+
+// Dense is what a busy unit records in v: a state every two minutes, counters, register and proof of life every ten seconds,
+// nothing odd. It is for measurements.
+func Dense(unit string, v calendar.Interval) (lines []byte, n int) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	m := &machine{key: fmt.Sprintf("%s,area=wafer,site=test,unit=%s", classOf(unit), unit), unit: unit, class: classOf(unit)}
+	for t := v.From; t < v.To; t = t.Add(step) {
+		since := t.Sub(v.From)
+		if since%(2*time.Minute) == 0 {
+			m.state = []int{1, 1, 1, 1, 3, 2}[rng.IntN(6)]
+			m.point(t.Add(100*time.Millisecond), "state=%di", m.state)
+		}
+		if m.state == 1 {
+			m.total, m.bad = m.total+5, m.bad+0.1
+		}
+		m.energy += 100 * step.Hours()
+		second := "scrap"
+		if m.class == "washer" {
+			second, m.bad = "good", m.total
+		}
+		m.point(t.Add(1700*time.Millisecond), "total=%di,%s=%di,energy_kwh=%.3f", int64(m.total), second, int64(m.bad), m.energy)
+		m.lines = fmt.Appendf(m.lines, "alive,area=wafer,site=test,unit=%s alive=true %d\n", unit, t.Add(step))
+		m.n++
+	}
+	return m.lines, m.n
+}
