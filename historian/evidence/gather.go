@@ -148,22 +148,22 @@ func (g *gathering) padded(v calendar.Interval) calendar.Interval {
 	return calendar.Interval{From: v.From.Add(-g.pad), To: v.To.Add(g.pad)}
 }
 
-// readCore reads every signal in the core and around it, all in one request.
+// readCore reads every signal in the core and around it, in two requests at once.
 func (g *gathering) readCore(ctx context.Context) error {
-	a := newAsk(g.unit)
+	asks := []*ask{newAsk(g.unit), newAsk(g.unit)}
 	wide := hull(g.padded(g.core), calendar.Interval{From: g.core.From.Add(-around), To: g.core.To.Add(around)})
-	for _, t := range g.tracks {
+	for r, t := range g.tracks {
 		if t == nil {
 			continue
 		}
-		if err := t.reach(a, wide); err != nil {
+		if err := t.reach(asks[r%2], wide); err != nil {
 			return err
 		}
 	}
-	g.alive.reach(a, g.provenIn(wide))
+	g.alive.reach(asks[0], g.provenIn(wide))
 	g.warned = hull(g.warned, wide)
-	g.askGaps(a, g.warned)
-	if err := a.run(ctx, g.client); err != nil {
+	g.askGaps(asks[1], g.warned)
+	if err := runAll(ctx, g.client, asks...); err != nil {
 		return fmt.Errorf("read signals: %w", err)
 	}
 	return nil
