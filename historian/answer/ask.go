@@ -3,9 +3,6 @@ package answer
 import (
 	"context"
 	"fmt"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Ask answers q. The error has ErrQuestion in its chain when asking otherwise would avoid it; else the store could not
@@ -43,18 +40,12 @@ func (s *summer) sum(a *Answer) {
 	if s.plan.q.By != Whole {
 		a.Totals = make([]Row, len(s.plan.subjects))
 	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range s.plan.subjects {
-		g.Go(func() error {
-			s.rows(&s.plan.subjects[i], a.Rows[i*n:(i+1)*n])
-			if a.Totals != nil {
-				a.Totals[i] = s.total(&s.plan.subjects[i])
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // sums do not fail
+	sideBySide(len(s.plan.subjects), func(i int) {
+		s.rows(&s.plan.subjects[i], a.Rows[i*n:(i+1)*n])
+		if a.Totals != nil {
+			a.Totals[i] = s.total(&s.plan.subjects[i])
+		}
+	})
 	if s.plan.q.Kind == Energy {
 		s.energize(a)
 	}

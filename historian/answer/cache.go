@@ -2,11 +2,13 @@ package answer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/evidence"
 	"kvarts/historian/influx"
+	"kvarts/historian/telemetry"
 )
 
 // cacheSlices bounds what a cache holds: a slice takes some 400 bytes, so this is 120 MB: the hours of 200 units for two
@@ -21,6 +23,7 @@ const markSlack = 5 * time.Minute
 // evidence.Watermark), so it never answers with a slice that was superseded before the question was asked.
 type cache struct {
 	turn  chan struct{} // holds one token: who has it may use the fields below
+	known int           // versions of the model: another one makes other slices doubtful
 	mark  evidence.Watermark
 	held  map[heldKey]*held
 	count int
@@ -44,14 +47,17 @@ func newCache() *cache {
 	return c
 }
 
-// use runs f with the cache for itself, after it dropped what is no longer true.
-func (c *cache) use(ctx context.Context, client *influx.Client, f func() error) error {
+// use runs f with the cache for itself, after it dropped what is no longer true; known is how many versions of the model there are.
+func (c *cache) use(ctx context.Context, client *influx.Client, known int, f func() error) error {
 	select {
 	case <-c.turn:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { c.turn <- struct{}{} }()
+	if known != c.known {
+		c.held, c.count, c.known = make(map[heldKey]*held), 0, known
+	}
 	mark, err := evidence.ReadWatermark(ctx, client)
 	if err != nil {
 		return err
@@ -124,7 +130,7 @@ func (c *cache) shelf(k heldKey) shelf {
 	return nil
 }
 
-// forget empties the cache when n more slices do not fit.
+// forget empties the cache when it holds more than it may.
 func (c *cache) forget() {
 	if c.count > cacheSlices {
 		c.held, c.count = make(map[heldKey]*held), 0
@@ -151,7 +157,7 @@ func (e *Engine) shelves(ctx context.Context, p *plan) (map[ref]shelves, error) 
 	if p.horizon < p.now {
 		return out, read()
 	}
-	return out, e.cache.use(ctx, e.client, read)
+	return out, e.cache.use(ctx, e.client, len(p.history), read)
 }
 
 // everything is the whole window for each ref.
@@ -221,7 +227,7 @@ func (p *plan) key(r ref, grain evidence.Grain) heldKey {
 
 // fetch reads the slices of refs, which are of one level, that begin in v.
 func (e *Engine) fetch(ctx context.Context, c *cache, p *plan, grain evidence.Grain, v calendar.Interval, refs []ref) error {
-	ask := evidence.Ask{Kind: refs[0].kind(), Grain: grain, Window: v, Reasons: p.key(refs[0], grain).reasons, Origin: true}
+	ask := evidence.Ask{Kind: refs[0].kind(), Grain: grain, Window: v, Reasons: p.key(refs[0], grain).reasons}
 	if p.horizon < p.now {
 		ask.Asof = p.horizon
 	}
@@ -229,6 +235,10 @@ func (e *Engine) fetch(ctx context.Context, c *cache, p *plan, grain evidence.Gr
 		ask.IDs = append(ask.IDs, r.id)
 	}
 	found, _, err := evidence.ReadSlices(ctx, e.client, ask) // damaged ones are computed from raw data
+	if err == nil && slices.ContainsFunc(found, func(s evidence.Slice) bool { return p.doubtful(s.Interval, s.ComputedAt) }) {
+		ask.Origin = true // takes twice the time
+		found, _, err = evidence.ReadSlices(ctx, e.client, ask)
+	}
 	if err != nil {
 		return err
 	}
@@ -244,7 +254,8 @@ func (e *Engine) fetch(ctx context.Context, c *cache, p *plan, grain evidence.Gr
 		if !seen {
 			model, models[s.Model] = s.Model, s.Model
 		}
-		read[s.Subject.ID] = append(read[s.Subject.ID], stored{Interval: s.Interval, day: grain == evidence.Day, revision: s.Revision, model: model, facts: facts})
+		read[s.Subject.ID] = append(read[s.Subject.ID], stored{Interval: s.Interval, day: grain == evidence.Day, revision: s.Revision,
+			computed: s.ComputedAt, model: model, facts: facts})
 	}
 	for _, r := range refs {
 		c.put(p.key(r, grain), v, read[r.id])
@@ -263,14 +274,26 @@ func (r ref) kind() evidence.Kind {
 // makes what is stored of later times a thing of the past at once, not only when the ledger has been through it. What was
 // known at an earlier moment is what was stored then, whatever models came later.
 func (p *plan) current(s shelf) shelf {
-	if p.horizon < p.now {
+	fresh := func(c stored) bool { return !p.doubtful(c.Interval, c.computed) || c.model == p.models(c.Interval) }
+	if p.horizon < p.now || !slices.ContainsFunc(s, func(c stored) bool { return !fresh(c) }) {
 		return s
 	}
 	var out shelf
-	for i := range s {
-		if s[i].model == p.models(s[i].Interval) {
-			out = append(out, s[i])
+	for _, c := range s {
+		if fresh(c) {
+			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// doubtful says that a model for the slice's time became known after it was computed, so that it matters by which it was. A
+// slice whose facts the new model left as they were keeps the time at which they were computed first.
+func (p *plan) doubtful(v calendar.Interval, computed telemetry.Instant) bool {
+	for i := range p.history {
+		if m := &p.history[i]; m.Known >= computed && m.Known <= p.now && m.Effective < v.To {
+			return true
+		}
+	}
+	return false
 }

@@ -6,13 +6,15 @@ import (
 	"sort"
 
 	"kvarts/historian/calendar"
+	"kvarts/historian/telemetry"
 )
 
 // stored is one slice as it stands on a shelf.
 type stored struct {
 	calendar.Interval
 	revision int
-	model    string // that it was computed by
+	computed telemetry.Instant
+	model    string // that it was computed by; "" when that was not asked, as it cannot matter
 	day      bool   // of a plant day; else of an hour, or what borders left of it
 	facts    *packed
 }

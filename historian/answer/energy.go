@@ -191,10 +191,9 @@ func (a *allocator) weight(k plant.Key, unit string, v calendar.Interval) (w exa
 	case plant.KeyDirectKWh:
 		return a.energy(unit, v), true
 	case plant.KeyRunHours:
-		f := a.facts(unit, v)
-		return f.Get(ledger.E79Run).Add(f.Get(ledger.E79Minor)), true
+		return a.sum(unit, v, ledger.E79Run).Add(a.sum(unit, v, ledger.E79Minor)), true
 	case plant.KeyGoodUnits:
-		return a.facts(unit, v).Get(ledger.GoodPieces), true
+		return a.sum(unit, v, ledger.GoodPieces), true
 	case plant.KeyShares:
 		return k.Shares[unit], true
 	default:
@@ -202,17 +201,24 @@ func (a *allocator) weight(k plant.Key, unit string, v calendar.Interval) (w exa
 	}
 }
 
-// facts are a unit's sums over v.
-func (a *allocator) facts(unit string, v calendar.Interval) *ledger.Facts {
-	var row Row
-	row.Facts = new(ledger.Facts)
+// sum is one of a unit's facts over v.
+func (a *allocator) sum(unit string, v calendar.Interval, k ledger.Field) exact.Num {
+	var n exact.Num
 	from, to := run(a.plan.atoms, v)
-	a.add(&row, ref{Unit, unit}, from, to)
-	return row.Facts
+	for i := from; i < to; i++ {
+		p := &a.pieces[ref{Unit, unit}][i]
+		for _, c := range p.slices {
+			n = n.Add(c.facts.get(k))
+		}
+		if p.facts != nil {
+			n = n.Add(p.facts.Get(k))
+		}
+	}
+	return n
 }
 
 func (a *allocator) energy(unit string, v calendar.Interval) exact.Num {
-	return a.facts(unit, v).Get(ledger.EnergyKnown)
+	return a.sum(unit, v, ledger.EnergyKnown)
 }
 
 func (a *allocator) note(s Subject, v calendar.Interval, text string) {

@@ -1,6 +1,8 @@
 package answer
 
 import (
+	"slices"
+
 	"kvarts/historian/exact"
 	"kvarts/historian/ledger"
 )
@@ -8,7 +10,7 @@ import (
 // packed are the facts of a stored slice without the zeros, which are most: a month of hours of a plant fits in memory.
 // It is never changed once made.
 type packed struct {
-	fields    []ledger.Field
+	fields    []ledger.Field // ascending
 	values    []int64
 	reasons   map[ledger.Reason]ledger.ReasonSum // shared with the facts it was made of
 	findings  ledger.Findings
@@ -50,4 +52,12 @@ func (p *packed) addTo(f *ledger.Facts) {
 	if len(p.reasons) > 0 {
 		f.Add(&ledger.Facts{Reasons: p.reasons})
 	}
+}
+
+// get is one of the facts.
+func (p *packed) get(k ledger.Field) exact.Num {
+	if i, ok := slices.BinarySearch(p.fields, k); ok {
+		return exact.Int(p.values[i])
+	}
+	return exact.Num{}
 }

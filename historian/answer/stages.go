@@ -2,6 +2,10 @@ package answer
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
@@ -15,37 +19,58 @@ func energyFields() [2]ledger.Field { return [2]ledger.Field{ledger.EnergySpan, 
 
 // energize adds the energy's side to the rows: what was allocated, what it is per good output, and the chain.
 func (s *summer) energize(a *Answer) {
-	all := allocator{summer: s}
-	given := make(map[calendar.Interval][]shares)
-	each := func(rows []Row) {
-		for i := range rows {
-			r := &rows[i]
-			if _, ok := given[r.Part.Interval]; !ok {
-				given[r.Part.Interval] = all.allocate(r.Part.Interval)
-			}
-			subject := &s.plan.subjects[i*len(s.plan.subjects)/len(rows)]
-			all.split(r, subject, given[r.Part.Interval])
+	intervals := []calendar.Interval{s.plan.window}
+	for _, p := range s.plan.parts {
+		if p.Interval != s.plan.window {
+			intervals = append(intervals, p.Interval)
 		}
 	}
-	each(a.Rows)
-	each(a.Totals)
-	s.chain(&all, a.Rows, given)
-	s.chain(&all, a.Totals, given)
-	a.Findings = append(a.Findings, all.findings...)
+	given := make([][]shares, len(intervals))
+	notes := make([]allocator, len(intervals))
+	sideBySide(len(intervals), func(i int) {
+		notes[i].summer = s
+		given[i] = notes[i].allocate(intervals[i])
+	})
+	of := make(map[calendar.Interval]int, len(intervals))
+	for i, v := range intervals {
+		of[v] = i
+	}
+	for _, rows := range [][]Row{a.Rows, a.Totals} {
+		sideBySide(len(rows), func(i int) {
+			r := &rows[i]
+			s.split(r, &s.plan.subjects[i*len(s.plan.subjects)/len(rows)], given[of[r.Part.Interval]])
+		})
+		s.chain(rows, func(v calendar.Interval) ([]shares, *allocator) { return given[of[v]], &notes[of[v]] })
+	}
+	for i := range notes {
+		a.Findings = append(a.Findings, notes[i].findings...)
+	}
+}
+
+// sideBySide does n things on all processors.
+func sideBySide(n int, do func(i int)) {
+	var g errgroup.Group
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		g.Go(func() error {
+			for i := w; i < n; i += workers {
+				do(i)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing fails
 }
 
 // split completes one row.
-func (a *allocator) split(r *Row, subject *subject, given []shares) {
+func (s *summer) split(r *Row, subject *subject, given []shares) {
 	e := &EnergySplit{Direct: r.Facts.Get(ledger.EnergyKnown)}
-	output := a.output(subject, r.Part.Interval)
-	for _, m := range subject.spans {
-		member := make(map[string]bool, len(m.units))
-		for _, u := range m.units {
-			member[u] = true
-		}
+	output := s.output(subject, r)
+	for k := range subject.spans {
+		m := &subject.spans[k]
 		for i := range given {
 			if !given[i].Meet(m.Interval).Empty() {
-				e.take(&given[i], member)
+				e.take(&given[i], m)
 			}
 		}
 	}
@@ -55,44 +80,43 @@ func (a *allocator) split(r *Row, subject *subject, given []shares) {
 	}
 	output.Sum[ledger.EnergyKnown] = e.Direct
 	output.HasEnergy = r.Facts.HasEnergy || !e.Direct.IsZero()
-	r.Result = compute(subject, output, a.plan.q.Standard)
+	r.Result = compute(subject, output, s.plan.q.Standard)
 	output.Sum[ledger.EnergyKnown] = e.Direct.Add(e.Allocated)
 	output.HasEnergy = output.HasEnergy || !e.Allocated.IsZero()
-	e.Whole = compute(subject, output, a.plan.q.Standard)
+	e.Whole = compute(subject, output, s.plan.q.Standard)
 	r.Energy = e
 }
 
 // take adds what a subject's units get.
-func (e *EnergySplit) take(s *shares, member map[string]bool) {
-	for unit, n := range s.direct {
-		if member[unit] {
+func (e *EnergySplit) take(s *shares, m *membership) {
+	for _, u := range m.units {
+		if n, ok := s.direct[u]; ok {
 			e.Direct = e.Direct.Add(n)
 		}
-	}
-	for unit, n := range s.of {
-		if member[unit] {
+		if n, ok := s.of[u]; ok {
 			e.Allocated = e.Allocated.Add(n)
 		}
 	}
 	for _, r := range s.unallocated {
-		all := true
-		for _, u := range r.units {
-			all = all && member[u]
-		}
-		if all {
+		if !slices.ContainsFunc(r.units, func(u string) bool { return !slices.Contains(m.units, u) }) {
 			e.Unallocated = e.Unallocated.Add(r.microWh)
 		}
 	}
 }
 
 // output is the facts of what gives the subject's good output.
-func (a *allocator) output(subject *subject, v calendar.Interval) *ledger.Facts {
+func (s *summer) output(subject *subject, r *Row) *ledger.Facts {
+	if subject.Level == Unit || subject.Level == Units || subject.Level == Line {
+		f := *r.Facts
+		return &f
+	}
 	row := Row{Facts: new(ledger.Facts)}
-	from, to := run(a.plan.atoms, v)
-	for _, m := range subject.spans {
-		first, last := run(a.plan.atoms, m.Interval)
+	from, to := run(s.plan.atoms, r.Part.Interval)
+	for k := range subject.spans {
+		m := &subject.spans[k]
+		first, last := run(s.plan.atoms, m.Interval)
 		for _, r := range m.outputs(subject) {
-			a.add(&row, r, max(from, first), min(to, last))
+			s.add(&row, r, max(from, first), min(to, last))
 		}
 	}
 	return row.Facts
@@ -128,16 +152,17 @@ func (m *membership) at(s *plant.Stage) []ref {
 }
 
 // chain computes the way of one watt through the stages for each row of the chain, and hands the stages' rows their part.
-func (s *summer) chain(a *allocator, rows []Row, given map[calendar.Interval][]shares) {
+func (s *summer) chain(rows []Row, given func(calendar.Interval) ([]shares, *allocator)) {
 	chains := make(map[calendar.Interval]*kpi.Chain)
 	for i := range rows {
 		r := &rows[i]
 		if r.Subject.Level != Chain {
 			continue
 		}
-		c, err := s.follow(a, r.Part.Interval, given[r.Part.Interval])
+		shares, notes := given(r.Part.Interval)
+		c, err := s.follow(r.Part.Interval, shares)
 		if err != nil {
-			a.note(r.Subject, r.Part.Interval, fmt.Sprintf("energy per watt of the chain: %v", err))
+			notes.note(r.Subject, r.Part.Interval, fmt.Sprintf("energy per watt of the chain: %v", err))
 			continue
 		}
 		r.Energy.Chain, chains[r.Part.Interval] = &c, &c
@@ -155,7 +180,7 @@ func (s *summer) chain(a *allocator, rows []Row, given map[calendar.Interval][]s
 }
 
 // follow makes the chain of one stretch of time, by the model in force at its end.
-func (s *summer) follow(a *allocator, v calendar.Interval, given []shares) (kpi.Chain, error) {
+func (s *summer) follow(v calendar.Interval, given []shares) (kpi.Chain, error) {
 	k := s.plan.spanOf(v.To - 1)
 	if k < 0 || s.plan.spans[k].Version == nil {
 		return kpi.Chain{}, errNoModel
@@ -168,8 +193,8 @@ func (s *summer) follow(a *allocator, v calendar.Interval, given []shares) (kpi.
 			return kpi.Chain{}, err
 		}
 		row := s.row(&subject, Part{Interval: v, Whole: v})
-		a.split(&row, &subject, given)
-		out := a.output(&subject, v)
+		s.split(&row, &subject, given)
+		out := s.output(&subject, &row)
 		total, good := out.Get(ledger.TotalPieces), out.Get(ledger.GoodPieces)
 		if good.Sign() <= 0 {
 			return kpi.Chain{}, fmt.Errorf("stage %s has no good output in this time", stage.Name)
