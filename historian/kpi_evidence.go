@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"kvarts/historian/answer"
 	"kvarts/historian/exact"
@@ -40,10 +39,10 @@ func (s *sheet) ledgerRows(e *answer.Evidence) {
 		case r.Stored:
 			from = fmt.Sprintf("hour slice, revision %d", r.Revision)
 		}
-		fact := func(k ledger.Field, per int64) kpi.Value { return kpi.Value{Num: r.Facts.Get(k).Quo(exact.Int(per))} }
-		cells = append(cells, []string{"  " + s.span(r.Interval), from, hours(fact(ledger.RunTime, int64(time.Second))), hours(fact(ledger.StopTime, int64(time.Second))),
-			hours(fact(ledger.UnknownTime, int64(time.Second))), number(fact(ledger.TotalPieces, ledger.NanosPerPiece)),
-			number(fact(ledger.GoodPieces, ledger.NanosPerPiece)), number(fact(ledger.EnergyKnown, ledger.MicroWhPerKWh))})
+		fact := func(k ledger.Field) kpi.Value { return kpi.Value{Num: r.Facts.Get(k).Quo(exact.Int(1e9))} } // ns, nano-pieces, µWh
+		cells = append(cells, []string{"  " + s.span(r.Interval), from, hours(fact(ledger.RunTime)), hours(fact(ledger.StopTime)),
+			hours(fact(ledger.UnknownTime)), number(fact(ledger.TotalPieces)),
+			number(fact(ledger.GoodPieces)), number(fact(ledger.EnergyKnown))})
 	}
 	printAligned(s.out, cells)
 }

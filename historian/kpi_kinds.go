@@ -43,7 +43,7 @@ func energyColumns() []column {
 			return kpi.Value{Num: r.Energy.Chain.PerWatt()}
 		}},
 		whole(kpi.EnergyCoverage, "coverage", percent),
-		{text: func(r *answer.Row) string { return missingOf(r) }},
+		{text: missingOf},
 	}
 }
 

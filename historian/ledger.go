@@ -24,7 +24,7 @@ type ledgerCmd struct {
 	Once     bool          `help:"One round, then leave."`
 	Every    time.Duration `help:"Time from one round to the next." default:"1m"`
 	Settle   time.Duration `help:"How long after its end an hour is computed first, so that what is on its way arrives." default:"2m"`
-	Lookback time.Duration `help:"How far back late data is looked for." default:"840h"`
+	Lookback time.Duration `help:"How far back late data is looked for: once an hour, and in the last three days each round." default:"840h"`
 	JSON     bool          `help:"Log as JSON lines, also on a terminal."`
 }
 

@@ -62,7 +62,7 @@ func TestTheSameFromEverywhere(t *testing.T) {
 func TestAnyCutAddsUp(t *testing.T) {
 	w := newWorks(t, factory.Embedded(t))
 	w.keep()
-	whole := calendar.Interval{From: factory.Begin(), To: factory.Day(0, 2).To.Add(2 * time.Hour)}
+	whole := calendar.Interval{From: factory.Begin().Add(8 * time.Hour), To: factory.Day(0, 1).To.Add(2 * time.Hour)}
 	q := Question{Target: Target{Level: Plant}, Each: []Level{Line, Unit}, Window: whole}
 	want := facts(w.ask(q))
 	rapid.Check(t, func(t *rapid.T) {

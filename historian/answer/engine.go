@@ -173,10 +173,10 @@ func calendarOf(s *subject, asked string) (string, error) {
 }
 
 // divide cuts the window by the calendar as each version of the model has it: a shift or day follows the rules that were in
-// force at its begin.
+// force at its begin or, where no model was yet, the first that came.
 func (p *plan) divide() []Part {
 	var parts []Part
-	for _, span := range p.spans {
+	for i, span := range p.spans {
 		if span.Version == nil {
 			continue
 		}
@@ -185,8 +185,10 @@ func (p *plan) divide() []Part {
 			c = &span.Version.Model.Calendars[0]
 		}
 		p.rules = c.Rules
+		first := i > 0 && p.spans[i-1].Version == nil
 		for _, part := range divide(p.window, p.q.By, c.Rules) {
-			if span.Holds(max(part.Whole.From, p.window.From)) {
+			begin := part.Interval.From
+			if span.Holds(begin) || first && p.spans[i-1].Holds(begin) && part.Interval.To > span.From {
 				parts = append(parts, part)
 			}
 		}

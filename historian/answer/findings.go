@@ -31,7 +31,7 @@ var meanings = map[kpi.Code]string{
 
 // findings adds those of everything that the answer rests on: the gravest first, then by begin.
 func (s *summer) findings(a *Answer) {
-	out := append(a.Findings, s.ofWindow()...)
+	out := slices.Concat(a.Findings, s.ofWindow())
 	for _, r := range s.plan.refs {
 		out = append(out, s.ofRef(r)...)
 	}

@@ -2,7 +2,6 @@ package answer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -100,20 +99,5 @@ func between(s source, windows []calendar.Interval) []ledger.Facts {
 
 // fatal tells trouble that concerns every unit (the store cannot be asked, nobody waits any more) from that of one.
 func fatal(ctx context.Context, err error) bool {
-	if err == nil {
-		return false
-	}
-	if ctx.Err() != nil {
-		return true
-	}
-	var e *influx.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Kind {
-	case influx.KindNetwork, influx.KindTimeout, influx.KindTLS, influx.KindAuth, influx.KindNotFound, influx.KindMapping, influx.KindUnavailable:
-		return true
-	default:
-		return false
-	}
+	return err != nil && (ctx.Err() != nil || storeFailed(err))
 }

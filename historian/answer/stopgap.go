@@ -2,6 +2,7 @@ package answer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -62,4 +63,18 @@ func modelsMark(ctx context.Context, client *influx.Client, now telemetry.Instan
 		return nil
 	})
 	return mark, err
+}
+
+// storeFailed says that an error concerns every unit, as the store cannot be asked, and not only the data of one.
+func storeFailed(err error) bool {
+	var e *influx.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case influx.KindNetwork, influx.KindTimeout, influx.KindTLS, influx.KindAuth, influx.KindNotFound, influx.KindMapping, influx.KindUnavailable:
+		return true
+	default:
+		return false
+	}
 }

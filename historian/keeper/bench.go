@@ -205,7 +205,7 @@ func (l *slot) changed() bool {
 }
 
 // spill is what may have changed behind a run of computed slices: its last one did, or the state that goes on did.
-func (b *bench) spill(need calendar.Set) calendar.Interval {
+func (b *bench) spill() calendar.Interval {
 	for i := range len(b.slots) - 1 {
 		l, next := &b.slots[i], &b.slots[i+1]
 		if !l.computed || next.computed || !l.changed() && (l.stored == nil || l.carry == l.stored.Carry) {

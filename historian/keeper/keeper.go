@@ -92,13 +92,29 @@ func New(client *influx.Client, o Options) *Keeper {
 	return &Keeper{client: client, o: o, write: evidence.WriteSlices, sealed: make(map[evidence.Subject]telemetry.Instant)}
 }
 
+// What Run looks through: late data mostly comes within hours of its time (a gateway that was off), so each cycle looks at the
+// last days only, and at the whole lookback, which costs a store with a month of raw values some seconds, once an hour.
+const (
+	recent    = 3 * 24 * time.Hour
+	fullEvery = time.Hour
+)
+
 // Run keeps the ledger until ctx ends: a cycle at once and then one every interval. After each cycle, done gets its report or
 // why it failed; a store that is away for a while is tried again with the next one. It returns nil when ctx ended.
 func (k *Keeper) Run(ctx context.Context, every time.Duration, done func(Report, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var full telemetry.Instant // when all of the lookback was looked through
 	for {
-		r, err := k.Cycle(ctx)
+		now := k.o.Now()
+		back := k.o.Lookback
+		if now.Sub(full) < fullEvery {
+			back = min(back, recent)
+		}
+		r, err := k.keep(ctx, calendar.Interval{From: now.Add(-back), To: now}, now)
+		if err == nil && back == k.o.Lookback {
+			full = now
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -260,9 +276,5 @@ func (s *cycle) note(t task, r Report, err error) {
 // stops says that an error ends the cycle, as the store cannot be worked with or nobody waits any more. Others are one
 // subject's own.
 func stops(ctx context.Context, err error) bool {
-	if err == nil {
-		return false
-	}
-	var e *influx.Error
-	return ctx.Err() != nil || errors.As(err, &e)
+	return err != nil && (ctx.Err() != nil || storeFailed(err))
 }

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -50,4 +51,18 @@ func gatherLine(ctx context.Context, client *influx.Client, h plant.History, id 
 		}
 	}
 	return ledger.NewLine(in)
+}
+
+// storeFailed says that an error concerns every unit, as the store cannot be asked, and not only the data of one.
+func storeFailed(err error) bool {
+	var e *influx.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case influx.KindNetwork, influx.KindTimeout, influx.KindTLS, influx.KindAuth, influx.KindNotFound, influx.KindMapping, influx.KindUnavailable:
+		return true
+	default:
+		return false
+	}
 }

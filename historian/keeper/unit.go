@@ -54,7 +54,7 @@ func (s *cycle) recompute(ctx context.Context, t task, b *bench, zones []calenda
 			}
 			b.compute(u, in, wider)
 			s.seal(t.subject, b, in)
-			spill := b.spill(wider)
+			spill := b.spill()
 			if spill.Empty() {
 				return b, nil
 			}

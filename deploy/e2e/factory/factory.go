@@ -126,17 +126,16 @@ func Day(from, to int) calendar.Interval {
 
 // machine is one unit while its record is made.
 type machine struct {
-	rng         *rand.Rand
-	key         string // series key
-	unit        string
-	class       string
-	state       int
-	until       telemetry.Instant // of the state
-	total, bad  float64
-	energy      float64
-	beat, power telemetry.Instant
-	lines       []byte
-	n           int
+	rng        *rand.Rand
+	key        string // series key
+	unit       string
+	class      string
+	state      int
+	until      telemetry.Instant // of the state
+	total, bad float64
+	energy     float64
+	lines      []byte
+	n          int
 }
 
 // step is the grid on which machines go on.
