@@ -51,7 +51,7 @@ func mustNew(t testing.TB, dir string, spawn Spawner, disk buffer.FS, servers ..
 // eventually polls until ok, which says what is missing, returns "".
 func eventually(t testing.TB, ok func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		missing := ok()
 		if missing == "" {
 			return

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const testNS = "urn:kvarts:test"
 
 // patience bounds every wait of a test: far more than any step takes, also on a busy machine.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // quick are the session's times, small enough for tests.
 func quick() Timing {

@@ -120,7 +120,7 @@ func (p *parent) take(f Frame) (err error) {
 
 func (p *parent) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		p.mu.Lock()
 		yes := ok()
 		p.mu.Unlock()

@@ -174,7 +174,7 @@ func startHistorian(t testing.TB) (*program, string) {
 
 func awaitStore(t testing.TB, url string) {
 	t.Helper()
-	eventually(t, 30*time.Second, func() string {
+	eventually(t, 60*time.Second, func() string {
 		resp, err := http.Get(url + "/ping")
 		if err != nil {
 			return err.Error()

@@ -51,7 +51,7 @@ func TestReload(t *testing.T) {
 	if err := json.Unmarshal(out, &outcome); err != nil || outcome.Error != "" || len(outcome.NeedRestart) != 0 {
 		t.Errorf("reload says %s (%v)", out, err)
 	}
-	eventually(t, 10*time.Second, func() string {
+	eventually(t, 60*time.Second, func() string {
 		if n := machine.srv.MonitoredItems(); n != 20 {
 			return "the server still has other items"
 		}
@@ -75,7 +75,7 @@ func TestReload(t *testing.T) {
 	}
 	store := client(t, influx.Options{URL: url})
 	// The other tags' points are not extra: only the untouched ones are asked about.
-	eventually(t, 30*time.Second, func() string {
+	eventually(t, 60*time.Second, func() string {
 		a, err := oracle.Settle(t.Context(), untouched(), store, nil)
 		if err != nil {
 			return err.Error()
@@ -93,7 +93,7 @@ func TestReload(t *testing.T) {
 		}
 		return out
 	}
-	eventually(t, 30*time.Second, func() string {
+	eventually(t, 60*time.Second, func() string {
 		a, err := oracle.Settle(t.Context(), added(), store, nil)
 		if err != nil {
 			return err.Error()
