@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -37,7 +38,7 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version and leave."`
 }
 
-// Exit codes: 0 done, 1 it failed, 2 it was asked for wrongly, 3 it worked and found something (probe).
+// Exit codes: 0 done, 1 it failed, 2 it was asked for wrongly or given what it cannot read, 3 it worked and found something (probe).
 const (
 	exitFailed = 1
 	exitUsage  = 2
@@ -70,19 +71,22 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "Try: historian --help")
 		return exitUsage
 	}
-	err = k.Run()
+	return exitCode(k.Run(), os.Stderr)
+}
+
+// exitCode is how a command's end is told to whoever started it; problems is told why.
+func exitCode(err error, problems io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errFound):
 		return exitFound
-	case errors.Is(err, errInvalid):
-		fmt.Fprintln(os.Stderr, "historian:", err)
-		return exitUsage
-	default:
-		fmt.Fprintln(os.Stderr, "historian:", err)
-		return exitFailed
 	}
+	fmt.Fprintln(problems, "historian:", err)
+	if errors.Is(err, errInvalid) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 func versionText() string {

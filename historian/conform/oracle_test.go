@@ -474,7 +474,7 @@ func (o *oracleUnit) reportScrap() {
 	}
 	var cuts []cut
 	for _, s := range o.u.ScrapReports {
-		if s.ReportedAt > o.h {
+		if s.ReportedAt > o.h || !o.hasPCS { // a unit without counters and bookings adds no pieces
 			continue
 		}
 		whole := new(big.Rat)

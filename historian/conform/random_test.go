@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"kvarts/historian/telemetry"
 )
 
 // Random vectors use few moments and small numbers, so that everything coincides with everything: readings with borders
@@ -21,32 +23,37 @@ import (
 
 type fields = map[string]any
 
-const lastTick = 12
-
 // source draws a random vector. rapid prefers small numbers and short lists, of which nothing happens; the choices are
 // made evenly from a seed of rapid's instead, and reduce makes small what fails.
-type source struct{ *rand.Rand }
+type source struct {
+	*rand.Rand
+	last int // tick of the last moment
+}
 
 // newSource is a source for one case.
 func newSource(t *rapid.T) source {
 	seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed") // long enough that none comes twice
-	return source{rand.New(rand.NewChaCha8([32]byte(seed)))}
+	r := rand.New(rand.NewChaCha8([32]byte(seed)))
+	return source{r, []int{6, 12, 12, 30}[r.IntN(4)]}
 }
 
-func stamp(tick int) string {
-	return time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC).Add(time.Duration(tick) * time.Second).Format("2006-01-02T15:04:05")
+// tickTime is a moment: so many seconds after 2026-11-02 08:00.
+func tickTime(tick int) telemetry.Instant {
+	return telemetry.Instant(time.Date(2026, 11, 2, 8, 0, tick, 0, time.UTC).UnixNano())
 }
+
+func stamp(tick int) string { return tickTime(tick).Time().Format("2006-01-02T15:04:05") }
 
 func (g source) upTo(n int) int { return g.IntN(n + 1) }
 
 func (g source) between(a, b int) int { return a + g.IntN(b-a+1) }
 
-func (g source) time() string { return stamp(g.upTo(lastTick)) }
+func (g source) time() string { return stamp(g.upTo(g.last)) }
 
 // interval is at least least ticks long.
 func (g source) interval(least int) (from, to int) {
-	from = g.upTo(lastTick - least)
-	return from, g.between(from+least, lastTick)
+	from = g.upTo(g.last - least)
+	return from, g.between(from+least, g.last)
 }
 
 func (g source) chance(percent int) bool { return g.IntN(100) < percent }
@@ -60,7 +67,7 @@ func (g source) vector() fields {
 	}
 	v := fields{"id": "R", "zone": "UTC", "units": units}
 	if g.chance(60) {
-		v["now"] = stamp(g.between(lastTick/2, lastTick))
+		v["now"] = stamp(g.between(g.last/2, g.last))
 	}
 	if g.chance(40) {
 		seconds := fields{}
@@ -98,13 +105,13 @@ func (g source) query(name string, units int, hasLine bool) fields {
 	}
 	from, to := g.interval(1)
 	if g.chance(40) {
-		from, to = 0, lastTick
+		from, to = 0, g.last
 	} else if g.chance(3) {
 		to = from
 	}
 	q["window"] = []any{stamp(from), stamp(to)}
 	if g.chance(40) {
-		q["asof"] = stamp(g.between(lastTick/3, lastTick))
+		q["asof"] = stamp(g.between(g.last/3, g.last))
 	}
 	if g.chance(30) {
 		q["chunk_s"] = g.pick(1, 2, 3, 5, "0.7")
@@ -131,7 +138,7 @@ func (g source) unit(id string) fields {
 	if healthy {
 		states = append(states, []any{stamp(0), "R"})
 	}
-	for range g.between(1, 10) {
+	for range g.between(1, g.last) {
 		code := g.pick("R", "R", "R", "R2", "S", "S", "S2", "U", "I", "P", "E", "N", "X", "?")
 		states = append(states, []any{g.time(), code, g.quality()})
 	}
@@ -187,13 +194,13 @@ func (g source) pieces(u fields, healthy bool) {
 			b["good"] = g.pick(0, 1, 2)
 		}
 		if g.chance(30) {
-			b["reported_at"] = stamp(g.between(to, lastTick))
+			b["reported_at"] = stamp(g.between(to, g.last))
 		}
 		booked = append(booked, b)
 	}
 	for range max(0, g.upTo(4)-2) {
 		from, to := g.interval(1)
-		at := stamp(g.between(to, lastTick))
+		at := stamp(g.between(to, g.last))
 		scrap = append(scrap, fields{"reported_at": at, "made_from": stamp(from), "made_to": stamp(to), "quantity": g.pick(0, 1, 2)})
 	}
 	u["counters"], u["booked"], u["scrap_reports"] = counters, booked, scrap
@@ -211,9 +218,9 @@ func (g source) counter(healthy bool) fields {
 	c["rule"] = rule
 	var readings, swaps []any
 	if healthy {
-		readings = append(readings, []any{stamp(0), 0}, []any{stamp(lastTick), value()})
+		readings = append(readings, []any{stamp(0), 0}, []any{stamp(g.last), value()})
 	}
-	for range g.between(0, 8) {
+	for range g.upTo(g.last * 2 / 3) {
 		r := []any{g.time(), value(), g.quality()}
 		if g.chance(30) {
 			r = append(r, g.pick(nil, 1, 2))
