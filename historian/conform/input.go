@@ -14,13 +14,14 @@ import (
 // input is what the ledger is told of a unit when nothing after the horizon exists: what is dated, known or reported later
 // is left out, and the intervals that reach beyond it end there with every window.
 func (u *Unit) input(horizon telemetry.Instant) *ledger.Input {
+	pieces := exact.Int(ledger.NanosPerPiece)
 	return &ledger.Input{
 		Unit: u.ID, Horizon: horizon, Exact: true,
 		Shifts: calendar.NewSet(u.Shifts...), Always: len(u.Shifts) == 0, PlannedStops: calendar.NewSet(u.PlannedStops...),
 		States: u.states(horizon), Alive: calendar.NewSet(u.Alive...), AlwaysAlive: u.AlwaysAlive,
 		Limits: []ledger.Limits{{From: always, MinorStop: wholeNanos(u.MinorStop)}},
-		Total:  u.Total.input(horizon, ledger.NanosPerPiece), Good: u.Good.input(horizon, ledger.NanosPerPiece),
-		Scrap: u.Scrap.input(horizon, ledger.NanosPerPiece), Energy: u.Energy.input(horizon, ledger.MicroWhPerKWh),
+		Total:  u.Total.input(horizon, pieces), Good: u.Good.input(horizon, pieces), Scrap: u.Scrap.input(horizon, pieces),
+		Energy: u.Energy.input(horizon, exact.Int(ledger.MicroWhPerKWh)),
 		Ideals: u.ideals(), Booked: u.booked(horizon), ScrapReports: u.scrapReports(horizon), Power: u.Power.input(horizon),
 	}
 }
@@ -63,12 +64,11 @@ func (u *Unit) states(horizon telemetry.Instant) []ledger.State {
 	return out
 }
 
-// input is nil when there is no counter; a counter without readings is one.
-func (c *Counter) input(horizon telemetry.Instant, quanta int64) *ledger.Counter {
+// input is nil when there is no counter; a counter without readings is one. scale is the quanta of one of its units.
+func (c *Counter) input(horizon telemetry.Instant, scale exact.Num) *ledger.Counter {
 	if c == nil {
 		return nil
 	}
-	scale := exact.Int(quanta)
 	out := &ledger.Counter{Rules: c.rules(scale)}
 	for _, v := range c.usable(horizon) {
 		out.Readings = append(out.Readings, ledger.Reading{At: v.At, Value: v.Value.Mul(scale)})

@@ -588,24 +588,20 @@ func (o *oracleUnit) shape(d oracleDelta) {
 			p.energy = new(big.Rat).Quo(times(amount, hoursOf(p)), over)
 		}
 	}
-	if o.u.Power == nil {
+	switch {
+	case o.u.Power == nil, k.Sign() == 0 && v.Sign() == 0:
 		evenly(all, d.amount, hours)
-	} else if k.Sign() == 0 {
-		if v.Sign() == 0 {
-			evenly(all, d.amount, hours)
-		} else {
-			evenly(dark, d.amount, v)
-			evenly(known, new(big.Rat), num(1))
-		}
-	} else {
+	case k.Sign() == 0:
+		evenly(dark, d.amount, v)
+		evenly(known, new(big.Rat), num(1))
+	default:
 		rest := minus(d.amount, k)
 		if o.u.Power.HasRated {
 			rest = lesser(rest, times(ratOf(o.u.Power.Rated), v))
 		}
-		r := lesser(d.amount, greater(times(ratOf(o.u.Power.Min), v), rest))
-		if v.Sign() == 0 {
-			r = new(big.Rat)
-		} else {
+		r := new(big.Rat)
+		if v.Sign() > 0 {
+			r = lesser(d.amount, greater(times(ratOf(o.u.Power.Min), v), rest))
 			evenly(dark, r, v)
 		}
 		for _, p := range known {

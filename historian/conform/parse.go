@@ -62,7 +62,7 @@ func (r *reader) unit(n *node, seen map[string]string) Unit {
 	alive := e.find("alive")
 	u.AlwaysAlive = alive == nil
 	for _, item := range r.list(alive) {
-		if pair, ok := r.tuple(item, 2, 2, "[from, to]"); ok {
+		if pair, ok := r.tuple(item, 2, "[from, to]"); ok {
 			u.Alive = append(u.Alive, r.interval(pair[0], pair[1]))
 		}
 	}
@@ -118,7 +118,7 @@ func (r *reader) quality(n *node) bool { return oneOf(r, n, "quality", qualities
 func (r *reader) states(n *node, codes map[string]ledger.Category) []State {
 	var out []State
 	for _, item := range r.list(n) {
-		t, ok := r.tuple(item, 2, 3, "[time, code] or [time, code, quality]")
+		t, ok := r.tuple(item, 3, "[time, code] or [time, code, quality]")
 		if !ok {
 			continue
 		}

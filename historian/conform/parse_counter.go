@@ -24,7 +24,7 @@ func (r *reader) counter(n *node) *Counter {
 	c := &Counter{}
 	r.rule(c, e.optional("rule"))
 	for _, item := range r.list(e.optional("readings")) {
-		if t, ok := r.tuple(item, 2, 5, "[time, value, quality, revision, known_at]"); ok {
+		if t, ok := r.tuple(item, 5, "[time, value, quality, revision, known_at]"); ok {
 			c.Readings = append(c.Readings, r.reading(c, t))
 		}
 	}
@@ -86,7 +86,7 @@ func (r *reader) power(n *node) *Power {
 	hold := e.required("hold_s")
 	p := &Power{Hold: r.length(hold, r.quantity(hold)), Min: r.quantity(e.optional("min_kw"))}
 	for _, item := range r.list(e.required("readings")) {
-		if t, ok := r.tuple(item, 2, 3, "[time, kW] or [time, kW, quality]"); ok {
+		if t, ok := r.tuple(item, 3, "[time, kW] or [time, kW, quality]"); ok {
 			p.Readings = append(p.Readings, PowerReading{At: r.time(t[0], always), KW: r.quantity(t[1]), Good: r.quality(at(t, 2))})
 		}
 	}

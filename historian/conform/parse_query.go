@@ -98,7 +98,7 @@ func (r *queryReader) window(q *Query, n *node) {
 	if n == nil {
 		return
 	}
-	t, ok := r.tuple(n, 2, 2, "[from, to]")
+	t, ok := r.tuple(n, 2, "[from, to]")
 	if !ok {
 		return
 	}

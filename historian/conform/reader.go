@@ -119,13 +119,13 @@ func (r *reader) list(n *node) []*node {
 	return n.items
 }
 
-// tuple is the items of a list of least to most values; a value that is null or empty may be absent too. ok is false when
-// it has another shape.
-func (r *reader) tuple(n *node, least, most int, shape string) (items []*node, ok bool) {
+// tuple is the items of a list of two to most values; what follows the second may be absent, null or empty alike. ok is
+// false when it has another shape.
+func (r *reader) tuple(n *node, most int, shape string) (items []*node, ok bool) {
 	if !r.is(n, list) {
 		return nil, false
 	}
-	if len(n.items) < least || len(n.items) > most {
+	if len(n.items) < 2 || len(n.items) > most {
 		r.fail(n, "a list of %d, want %s", len(n.items), shape)
 		return nil, false
 	}
