@@ -2,6 +2,7 @@ package answer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -234,33 +235,44 @@ func (e *Engine) fetch(ctx context.Context, c *cache, p *plan, grain evidence.Gr
 	for _, r := range refs {
 		ask.IDs = append(ask.IDs, r.id)
 	}
-	found, _, err := evidence.ReadSlices(ctx, e.client, ask) // damaged ones are computed from raw data
-	if err == nil && slices.ContainsFunc(found, func(s evidence.Slice) bool { return p.doubtful(s.Interval, s.ComputedAt) }) {
+	read, err := e.read(ctx, p, ask)
+	if errors.Is(err, errDoubtful) {
 		ask.Origin = true // takes twice the time
-		found, _, err = evidence.ReadSlices(ctx, e.client, ask)
+		read, err = e.read(ctx, p, ask)
 	}
 	if err != nil {
 		return err
-	}
-	read := make(map[string][]stored, len(refs))
-	models := make(map[string]string)
-	for i := range found {
-		s := &found[i]
-		facts, ok := pack(&s.Facts)
-		if !ok {
-			continue
-		}
-		model, seen := models[s.Model]
-		if !seen {
-			model, models[s.Model] = s.Model, s.Model
-		}
-		read[s.Subject.ID] = append(read[s.Subject.ID], stored{Interval: s.Interval, day: grain == evidence.Day, revision: s.Revision,
-			computed: s.ComputedAt, model: model, facts: facts})
 	}
 	for _, r := range refs {
 		c.put(p.key(r, grain), v, read[r.id])
 	}
 	return nil
+}
+
+// errDoubtful says that the models of slices must be read too.
+var errDoubtful = errors.New("computed before a model was known")
+
+// read gives the slices of each subject. One that is damaged is left out: its time is computed from raw data.
+func (e *Engine) read(ctx context.Context, p *plan, ask evidence.Ask) (map[string][]stored, error) {
+	read := make(map[string][]stored, len(ask.IDs))
+	models := make(map[string]string) // each text once: a slice has its own
+	_, err := evidence.EachSlice(ctx, e.client, ask, func(s *evidence.Slice) error {
+		if !ask.Origin && ask.Asof == 0 && p.doubtful(s.Interval, s.ComputedAt) {
+			return errDoubtful
+		}
+		facts, ok := pack(&s.Facts)
+		if !ok {
+			return nil
+		}
+		model, seen := models[s.Model]
+		if !seen {
+			model, models[s.Model] = s.Model, s.Model
+		}
+		read[s.Subject.ID] = append(read[s.Subject.ID], stored{Interval: s.Interval, day: ask.Grain == evidence.Day, revision: s.Revision,
+			computed: s.ComputedAt, model: model, facts: facts})
+		return nil
+	})
+	return read, err
 }
 
 func (r ref) kind() evidence.Kind {
