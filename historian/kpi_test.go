@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,26 +33,33 @@ func served(t *testing.T) string {
 	return s.URL()
 }
 
-// historian runs a command line and gives its exit code and what it printed.
-func historian(t *testing.T, args ...string) (code int, out string) {
+// captured is what f writes to a standard stream.
+func captured(t *testing.T, stream **os.File, f func()) string {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout := os.Stdout
-	os.Stdout = w
+	was := *stream
+	*stream = w
 	done := make(chan []byte)
 	go func() {
 		b, _ := io.ReadAll(r) // a broken pipe shows as missing text
 		done <- b
 	}()
-	code = run(t.Context(), args)
-	os.Stdout = stdout
+	f()
+	*stream = was
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return code, string(<-done)
+	return string(<-done)
+}
+
+// historian runs a command line and gives its exit code and what it printed.
+func historian(t *testing.T, args ...string) (code int, out string) {
+	t.Helper()
+	out = captured(t, &os.Stdout, func() { code = run(t.Context(), args) })
+	return code, out
 }
 
 func TestKPICommand(t *testing.T) {
@@ -132,6 +141,41 @@ func TestKPIWithoutAnswer(t *testing.T) {
 	} {
 		if code, out := historian(t, args...); code == 0 || out != "" {
 			t.Errorf("%q: exit %d, %s", args, code, out)
+		}
+	}
+}
+
+// The ledger is a service that ends with the first Ctrl-C, and cleanly.
+func TestLedgerEndsOnCtrlC(t *testing.T) {
+	url := served(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if code := run(ctx, []string{"ledger", "--url", url}); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if code := run(t.Context(), []string{"ledger", "--url", url, "--once"}); code != 0 {
+		t.Errorf("one round: exit %d", code)
+	}
+	if code := run(t.Context(), []string{"ledger", "--url", "http://127.0.0.1:1", "--once"}); code != exitFailed {
+		t.Errorf("without a store: exit %d", code)
+	}
+}
+
+// serve --ledger keeps the ledger of its own store, also when that asks for tokens.
+func TestServeKeepsTheLedger(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("reader read 0123456789abcdef0123\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range [][]string{nil, {"--token-file", tokens}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		code := 0
+		log := captured(t, &os.Stderr, func() {
+			code = run(ctx, append([]string{"serve", "--ledger", "--data", t.TempDir(), "--listen", "127.0.0.1:0"}, more...))
+		})
+		cancel()
+		if code != 0 || strings.Contains(log, `"error"`) {
+			t.Errorf("%q: exit %d, %s", more, code, log)
 		}
 	}
 }

@@ -337,3 +337,24 @@ func TestExplain(t *testing.T) {
 		t.Errorf("segments end at %s, %d deltas, %d provenances", at, len(e.Deltas), len(e.Provenance))
 	}
 }
+
+// A calendar that is changed cuts days and hours elsewhere; what was stored by the old cut and by the new one both are true.
+func TestCalendarChanges(t *testing.T) {
+	w := newWorks(t, factory.Embedded(t))
+	w.keep()
+	text := strings.NewReplacer(`day_start: "08:00"`, `day_start: "06:30"`, `begin: "08:00", end: "20:15"`, `begin: "06:30", end: "18:45"`).Replace(string(factory.Model("1.4")))
+	if err := evidence.ApplyModel(t.Context(), w.c, []byte(text), factory.Begin().Add(20*time.Hour+17*time.Minute), w.now, "planner", "earlier shifts"); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	w.keep()
+	for _, q := range questions() {
+		raw := q
+		raw.Raw = true
+		a := w.ask(q)
+		if a.Sources.DaySlices+a.Sources.HourSlices == 0 {
+			t.Errorf("%s: no slices used", q.named())
+		}
+		compare(t, q.named(), facts(a), facts(w.ask(raw)))
+	}
+}
