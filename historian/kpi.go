@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
+
+	"golang.org/x/term"
 
 	"kvarts/historian/answer"
 	"kvarts/historian/calendar"
@@ -79,6 +82,7 @@ func (c *kpiFlags) ask(ctx context.Context, kind answer.Kind) error {
 	if err != nil {
 		return err
 	}
+	q.Progress = patience(os.Stderr, time.Now())
 	a, err := engine.Ask(ctx, q)
 	if err != nil {
 		return err
@@ -90,6 +94,24 @@ func (c *kpiFlags) ask(ctx context.Context, kind answer.Kind) error {
 		return writeCSV(os.Stdout, a)
 	default:
 		return writeTable(os.Stdout, a)
+	}
+}
+
+// patience tells a person who has waited since begin how far it is; a script's log hears nothing.
+func patience(out *os.File, begin time.Time) func(done, total int) {
+	const after, every = 2 * time.Second, time.Second
+	if !term.IsTerminal(int(out.Fd())) {
+		return nil
+	}
+	said := begin
+	return func(done, total int) {
+		if now := time.Now(); now.Sub(begin) > after && (now.Sub(said) > every || done == total) {
+			said = now
+			fmt.Fprintf(out, "\r%d of %d units and lines", done, total)
+			if done == total {
+				fmt.Fprintln(out)
+			}
+		}
 	}
 }
 

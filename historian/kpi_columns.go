@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -83,13 +85,15 @@ func hours(v kpi.Value) string {
 	if !ok {
 		return "-"
 	}
-	d := time.Duration(f * float64(time.Second)).Round(time.Minute)
-	h, m := d/time.Hour, d%time.Hour/time.Minute
-	if h == 0 && m == 0 && f > 0 {
-		return strconv.FormatFloat(f, 'f', 0, 64) + " s"
+	sign := ""
+	if f < 0 {
+		sign, f = "-", -f
 	}
-	text := strconv.Itoa(int(h)) + ":" + strconv.Itoa(int(m/10)) + strconv.Itoa(int(m%10))
-	return text
+	minutes := int(math.Round(f / 60))
+	if minutes == 0 && f > 0 {
+		return sign + strconv.FormatFloat(f, 'f', 0, 64) + " s"
+	}
+	return sign + fmt.Sprintf("%d:%02d", minutes/60, minutes%60)
 }
 
 // number shows a quantity in groups of three, with a decimal only when it is small.

@@ -64,6 +64,9 @@ func (e *Engine) collect(ctx context.Context, p *plan) (collected, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			out[r] = pieces
+			if p.q.Progress != nil {
+				p.q.Progress(len(out), len(p.refs))
+			}
 			return nil
 		})
 	}

@@ -87,6 +87,8 @@ type Question struct {
 	Raw bool
 	// Explain adds what the numbers come from: Answer.Evidence.
 	Explain bool
+	// Progress, when set, hears how many of the units and lines are done, from one goroutine at a time.
+	Progress func(done, total int)
 }
 
 // ErrQuestion is in the chain of every error that asking otherwise would avoid.
