@@ -94,7 +94,7 @@ func CheckFiles(c *Config) Errors {
 			report(d.At, key+".ca_file", d.CAFile, checkCertificates(d.CAFile), "write a file with PEM certificates")
 		}
 	}
-	return arrange(errs)
+	return errs.Arrange()
 }
 
 // PinFile tells whether ServerCertificate names a file, and which.

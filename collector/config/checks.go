@@ -6,30 +6,24 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"kvarts/historian/markup"
 )
 
 // checks holds what must be true across all nodes of a file.
 type checks struct {
-	writers map[string]place // identity of a point → the node that writes it
-	pins    map[string]*pin  // measurement and field → what all nodes of it share
+	writers map[string]markup.Place // identity of a point → the node that writes it
+	pins    map[string]*pin         // measurement and field → what all nodes of it share
 }
-
-// place is where something was first seen.
-type place struct {
-	line int
-	path string
-}
-
-func (p place) String() string { return fmt.Sprintf("%s in line %d", p.path, p.line) }
 
 // pin is what all nodes of one (measurement, field) share: InfluxDB takes only one type, and a field in two units is
 // one that nobody can add up.
 type pin struct {
 	name   string // measurement and field
 	typ    Type
-	typAt  place
+	typAt  markup.Place
 	unit   string
-	unitAt place
+	unitAt markup.Place
 }
 
 // names of the maps' keys are joined with a byte that no name can hold.
@@ -38,7 +32,7 @@ const joint = "\x00"
 // add checks one node against all before.
 func (c *checks) add(v *value, n *Node) {
 	if c.writers == nil {
-		c.writers, c.pins = make(map[string]place), make(map[string]*pin)
+		c.writers, c.pins = make(map[string]markup.Place), make(map[string]*pin)
 	}
 	if n.Measurement == "" {
 		return
@@ -47,14 +41,14 @@ func (c *checks) add(v *value, n *Node) {
 	for _, k := range slices.Sorted(maps.Keys(n.Tags)) {
 		series += joint + k + joint + n.Tags[k]
 	}
-	here := place{v.n.pos.Line, v.path()}
+	here := v.Place()
 	for _, field := range n.Fields() {
 		if _, clash := n.Tags[field]; clash {
-			v.failHidden(fmt.Sprintf("the field %q has the name of a tag of the same point", field), "rename the field or the tag")
+			v.FailHidden(fmt.Sprintf("the field %q has the name of a tag of the same point", field), "rename the field or the tag")
 		}
 		identity := series + joint + joint + field
 		if first, taken := c.writers[identity]; taken {
-			v.failHidden(fmt.Sprintf("it writes the same point as %s: %s", first, showPoint(n, field)), "give one of them another field, measurement or tag")
+			v.FailHidden(fmt.Sprintf("it writes the same point as %s: %s", first, showPoint(n, field)), "give one of them another field, measurement or tag")
 		} else {
 			c.writers[identity] = here
 		}
@@ -62,7 +56,7 @@ func (c *checks) add(v *value, n *Node) {
 	}
 }
 
-func (c *checks) pin(v *value, n *Node, field string, here place) {
+func (c *checks) pin(v *value, n *Node, field string, here markup.Place) {
 	key := n.Measurement + joint + field
 	p := c.pins[key]
 	if p == nil {
@@ -74,7 +68,7 @@ func (c *checks) pin(v *value, n *Node, field string, here place) {
 	case p.typ == TypeAuto:
 		p.typ, p.typAt = n.Type, here
 	default:
-		v.failHidden(fmt.Sprintf("field %q of %q is %s here and %s at %s, and InfluxDB takes one type", field, n.Measurement, n.Type, p.typ, p.typAt),
+		v.FailHidden(fmt.Sprintf("field %q of %q is %s here and %s at %s, and InfluxDB takes one type", field, n.Measurement, n.Type, p.typ, p.typAt),
 			"give both the same type")
 	}
 	switch {
@@ -82,7 +76,7 @@ func (c *checks) pin(v *value, n *Node, field string, here place) {
 	case p.unit == "":
 		p.unit, p.unitAt = n.Unit.To, here
 	default:
-		v.failHidden(fmt.Sprintf("field %q of %q is in %s here and in %s at %s", field, n.Measurement, n.Unit.To, p.unit, p.unitAt), "convert both to the same unit")
+		v.FailHidden(fmt.Sprintf("field %q of %q is in %s here and in %s at %s", field, n.Measurement, n.Unit.To, p.unit, p.unitAt), "convert both to the same unit")
 	}
 }
 
@@ -115,7 +109,7 @@ func (d *decoder) settle(servers []Server) {
 		}
 	}
 	// In the order of the file, so that the same text always gives the same result.
-	slices.SortFunc(ready, func(a, b *pin) int { return cmp.Or(a.typAt.line-b.typAt.line, cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(ready, func(a, b *pin) int { return cmp.Or(a.typAt.Line-b.typAt.Line, cmp.Compare(a.name, b.name)) })
 	for len(ready) > 0 {
 		p := ready[0]
 		ready = ready[1:]
@@ -135,10 +129,10 @@ func (d *decoder) spread(w waiting) (fresh []*pin) {
 		switch p.typ {
 		case n.Type:
 		case TypeAuto:
-			p.typ, p.typAt = n.Type, place{n.At.Line, w.key}
+			p.typ, p.typAt = n.Type, markup.Place{Line: n.At.Line, Path: w.key}
 			fresh = append(fresh, p)
 		default:
-			d.errs = append(d.errs, Problem{File: d.file, Line: n.At.Line, Column: n.At.Column, Key: w.key,
+			d.doc.Errors = append(d.doc.Errors, Problem{File: d.doc.Name, Line: n.At.Line, Column: n.At.Column, Key: w.key,
 				Message: fmt.Sprintf("its fields have one type, but others of the same name are %s, and %s at %s", n.Type, p.typ, p.typAt),
 				Remedy:  "split the node into two with the same id, each with its type"})
 		}

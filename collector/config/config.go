@@ -28,9 +28,6 @@ type Config struct {
 	Warnings []Problem `json:"-"` // in order of position
 }
 
-// Position is a place in the configuration file, both from 1. The zero Position means: not from a file.
-type Position struct{ Line, Column int }
-
 // Policy is an OPC UA security policy by its short name.
 type Policy string
 

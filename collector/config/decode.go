@@ -1,179 +1,44 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "kvarts/historian/markup"
 
-// decoder walks a file's YAML and collects everything that is wrong.
+// decoder reads a file's YAML and collects everything that is wrong.
 type decoder struct {
-	file  string
 	dir   string // of the file; relative file names start there
-	yaml  yamlFile
-	errs  Errors
-	warns Errors
-
+	doc   *markup.Document
 	nodes checks
 }
 
-// value is a place in the file. It knows its parents, so that a message can say where it stands.
+// value is a place in the file.
 type value struct {
-	d      *decoder
-	n      *yamlNode
-	parent *value
-	key    string // in a mapping
-	index  int    // in a sequence, when key is empty
-}
-
-// path gives for example servers[0].groups[1].publishing.
-func (v *value) path() string {
-	if v == nil || v.parent == nil {
-		return ""
-	}
-	above := v.parent.path()
-	switch {
-	case v.key == "":
-		return above + "[" + strconv.Itoa(v.index) + "]"
-	case above == "":
-		return v.key
-	}
-	return above + "." + v.key
-}
-
-// maxShown bounds the value that a message repeats.
-const maxShown = 80
-
-func (v *value) problem(shown, message, remedy string) Problem {
-	if len(shown) > maxShown {
-		shown = strings.ToValidUTF8(shown[:maxShown], "") + "…"
-	}
-	return Problem{File: v.d.file, Line: v.n.pos.Line, Column: v.n.pos.Column, Key: v.path(), Value: shown, Message: message, Remedy: remedy}
-}
-
-// fail reports that the value is wrong and shows it.
-func (v *value) fail(message, remedy string) {
-	v.d.errs = append(v.d.errs, v.problem(v.n.text, message, remedy))
-}
-
-// failHidden is fail for values that may be a secret put into the wrong place.
-func (v *value) failHidden(message, remedy string) {
-	v.d.errs = append(v.d.errs, v.problem("", message, remedy))
-}
-
-func (v *value) warn(message, remedy string) {
-	v.d.warns = append(v.d.warns, v.problem(v.n.text, message, remedy))
-}
-
-// is reports whether the value is of kind k, and says so in the list of errors when it is not.
-func (v *value) is(k kind) bool {
-	switch {
-	case v.n.kind == k:
-		return true
-	case v.n.wrong:
-	case v.n.kind == null:
-		v.fail("the key has no value", "give it one, or remove the key")
-	default:
-		v.failHidden(fmt.Sprintf("this must be %s, but is %s", k, v.n.kind), "see configs/collector.example.yaml")
-	}
-	return false
-}
-
-// scalar returns the text of a single value.
-func (v *value) scalar() (string, bool) { return v.n.text, v.is(scalar) }
-
-// items returns the members of a list; a list that is not one is reported and empty.
-func (v *value) items() []*value {
-	if !v.is(sequence) {
-		return nil
-	}
-	out := make([]*value, len(v.n.items))
-	for i, n := range v.n.items {
-		out[i] = &value{d: v.d, n: n, parent: v, index: i}
-	}
-	return out
-}
-
-// entries returns the members of a mapping with free keys, such as tags.
-func (v *value) entries() []*value {
-	if !v.is(mapping) {
-		return nil
-	}
-	out := make([]*value, len(v.n.pairs))
-	for i, p := range v.n.pairs {
-		out[i] = &value{d: v.d, n: p.value, parent: v, key: p.key.text}
-		if p.value.kind == null && p.value.pos.Line == 0 {
-			p.value.pos = p.key.pos
-		}
-	}
-	return out
+	*markup.Value
+	d *decoder
 }
 
 // block is a mapping whose keys are known.
 type block struct {
-	*value
-	level  level
-	values map[string]*value
+	*markup.Block
+	d *decoder
 }
 
-// block reads v as a mapping of the level's keys. Unknown keys are reported here.
-func (v *value) block(l level) *block {
-	b := &block{value: v, level: l, values: make(map[string]*value)}
-	for i, e := range v.entries() {
-		if slices.Contains(l.keys, e.key) {
-			b.values[e.key] = e
-			continue
-		}
-		b.unknown(v.n.pairs[i].key)
+// value is v with the decoder, nil for nil.
+func (d *decoder) value(v *markup.Value) *value {
+	if v == nil {
+		return nil
 	}
-	return b
+	return &value{v, d}
 }
 
-func (b *block) unknown(key *yamlNode) {
-	at := &value{d: b.d, n: key, parent: b.value, key: key.text}
-	if remedy, secret := b.level.secrets[key.text]; secret {
-		at.failHidden("a secret must not stand in the configuration", remedy)
-		return
+func (d *decoder) values(list []*markup.Value) []*value {
+	out := make([]*value, len(list))
+	for i, v := range list {
+		out[i] = &value{v, d}
 	}
-	p := at.problem("", fmt.Sprintf("%s has no key %q", b.level.name, key.text), "")
-	p.Key = b.path()
-	switch near, home := nearest(key.text, b.level.keys), homes(key.text); {
-	case home != "":
-		p.Remedy = "this key belongs into " + home
-	case near != "":
-		p.Remedy = fmt.Sprintf("did you mean %q?", near)
-	default:
-		p.Remedy = "known here: " + strings.Join(b.level.keys, ", ")
-	}
-	b.d.errs = append(b.d.errs, p)
+	return out
 }
 
-// homes names the blocks that have key.
-func homes(key string) string {
-	var in []string
-	for _, l := range levels() {
-		if slices.Contains(l.keys, key) {
-			in = append(in, l.name)
-		}
-	}
-	return strings.Join(in, " or ")
-}
-
-// get returns the value of key, or nil. A key outside of the level's list is a mistake in this package, and would make
-// the key unusable; a test reads every key of every level.
-func (b *block) get(key string) *value { return b.values[key] }
-
-// require reports a key that is missing.
-func (b *block) require(key, remedy string) *value {
-	v := b.get(key)
-	if v == nil && b.n.kind == mapping {
-		b.missing(key, remedy)
-	}
-	return v
-}
-
-func (b *block) missing(key, remedy string) {
-	p := b.problem("", fmt.Sprintf("%s needs the key %q", b.level.name, key), remedy)
-	b.d.errs = append(b.d.errs, p)
-}
+func (v *value) items() []*value                   { return v.d.values(v.Items()) }
+func (v *value) entries() []*value                 { return v.d.values(v.Entries()) }
+func (v *value) block(l markup.Level) *block       { return &block{v.Block(l), v.d} }
+func (b *block) get(key string) *value             { return b.d.value(b.Get(key)) }
+func (b *block) require(key, remedy string) *value { return b.d.value(b.Require(key, remedy)) }

@@ -103,32 +103,3 @@ func checkComplete(t *testing.T, c *Config) {
 		}
 	}
 }
-
-// What would cost the YAML parser minutes or the memory of a gateway is refused before.
-func TestHostileFiles(t *testing.T) {
-	for name, text := range map[string]string{
-		"quotes":           strings.Repeat("\"", 2_000_000),
-		"brackets":         strings.Repeat("[", 1_000_000),
-		"dashes":           strings.Repeat("- ", 500_000),
-		"dashes in a list": "a: [" + strings.Repeat("- ", 500_000),
-		"empty entries":    strings.Repeat("-\n", 500_000),
-		"empty keys":       strings.Repeat("a:\n", 400_000),
-		"empty flow keys":  "a: {" + strings.Repeat("a:,", 300_000),
-		"flow entries":     "a: {" + strings.Repeat("a,", 500_000),
-		"keys":             strings.Repeat("a: ''\n", 100_000),
-		"anchors":          strings.Repeat("&a ", 400_000),
-		"nested keys":      strings.Repeat("a: ", 400_000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
-			_, err := Parse("f", []byte(text))
-			var list Errors
-			if !errors.As(err, &list) || len(list) != 1 {
-				t.Errorf("got %d problems: %.200v", len(list), err)
-			}
-			if took := time.Since(begin); took > 20*time.Second {
-				t.Errorf("took %v", took)
-			}
-		})
-	}
-}

@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kvarts/historian/markup"
 )
 
 // group reads one member of groups.
 func (d *decoder) group(v *value, scope *serverScope) Group {
 	b := v.block(levelGroup)
-	g := Group{Publishing: time.Second, KeepAlive: 10 * time.Second, Lifetime: 5 * time.Minute, Class: ClassNormal, At: v.n.pos}
+	g := Group{Publishing: time.Second, KeepAlive: 10 * time.Second, Lifetime: 5 * time.Minute, Class: ClassNormal, At: v.Pos()}
 	b.require("name", "write a short name; it appears in gap records and on the status page")
 	b.name("name", &g.Name)
 	b.duration("publishing", &g.Publishing, 10*time.Millisecond, time.Hour)
@@ -21,7 +23,7 @@ func (d *decoder) group(v *value, scope *serverScope) Group {
 	g.Lifetime = max(g.Lifetime, 3*g.KeepAlive)
 	b.duration("lifetime", &g.Lifetime, 3*time.Second, 24*time.Hour)
 	g.checkTimes(b)
-	choice(b, "class", &g.Class, ClassNormal, ClassKeep)
+	markup.Choice(b.Get("class"), &g.Class, ClassNormal, ClassKeep)
 
 	from := inherited{server: scope, publishing: g.Publishing, sampling: g.Publishing, discardOld: true}
 	b.measurement(&from.measurement)
@@ -29,7 +31,7 @@ func (d *decoder) group(v *value, scope *serverScope) Group {
 	b.sampling(&from.sampling)
 	b.queue(&from.queue)
 	if need := perPublish(from.publishing, from.sampling); from.queue != 0 && uint64(from.queue) < need {
-		b.get("queue").warn(queueMessage(from.queue, need), "write queue: auto, a longer queue, or a slower sampling")
+		b.get("queue").Warn(queueMessage(from.queue, need), "write queue: auto, a longer queue, or a slower sampling")
 	}
 	b.boolean("discard_oldest", &from.discardOld)
 	b.deadband(&from.deadband)
@@ -45,11 +47,11 @@ func (d *decoder) group(v *value, scope *serverScope) Group {
 		g.Nodes = append(g.Nodes, n)
 		d.nodes.add(item, &n)
 	}
-	if nodes.n.kind == sequence && len(g.Nodes) == 0 {
-		nodes.failHidden("the list is empty", "list the nodes to collect, or remove the group")
+	if nodes.Kind() == markup.Sequence && len(g.Nodes) == 0 {
+		nodes.FailHidden("the list is empty", "list the nodes to collect, or remove the group")
 	}
 	if _, ok := from.tags["unit"]; !ok && len(g.Nodes) > 0 && !slices.ContainsFunc(g.Nodes, func(n Node) bool { return n.Tags["unit"] != "" }) {
-		b.warn("no node of this group has the tag unit, so nothing tells whose values they are", "write tags: {unit: NAME}, with site and area")
+		b.Warn("no node of this group has the tag unit, so nothing tells whose values they are", "write tags: {unit: NAME}, with site and area")
 	}
 	return g
 }
@@ -57,10 +59,10 @@ func (d *decoder) group(v *value, scope *serverScope) Group {
 // checkTimes holds the intervals against each other (OPC UA Part 4 §5.14.2: lifetime ≥ 3 keep-alive intervals).
 func (g *Group) checkTimes(b *block) {
 	if g.KeepAlive < g.Publishing {
-		b.get("keep_alive").fail(fmt.Sprintf("it is shorter than publishing (%s)", showDuration(g.Publishing)), "write at least the publishing interval")
+		b.get("keep_alive").Fail(fmt.Sprintf("it is shorter than publishing (%s)", showDuration(g.Publishing)), "write at least the publishing interval")
 	}
 	if v := b.get("lifetime"); v != nil && g.Lifetime < 3*g.KeepAlive {
-		v.fail(fmt.Sprintf("it is shorter than 3 × keep_alive (%s)", showDuration(g.KeepAlive)), "write "+showDuration(3*g.KeepAlive)+" or more")
+		v.Fail(fmt.Sprintf("it is shorter than 3 × keep_alive (%s)", showDuration(g.KeepAlive)), "write "+showDuration(3*g.KeepAlive)+" or more")
 	}
 }
 
@@ -72,7 +74,7 @@ func (b *block) sampling(dst *time.Duration) {
 	if v == nil {
 		return
 	}
-	if v.n.kind == scalar && v.n.text == fastest {
+	if v.Kind() == markup.Scalar && v.Raw() == fastest {
 		*dst = 0
 		return
 	}
@@ -84,11 +86,11 @@ const maxQueue = 100_000
 
 // queue reads the length of an item's queue; 0 stands for "auto".
 func (b *block) queue(dst *int) {
-	if v := b.get("queue"); v != nil && v.n.kind == scalar && v.n.text == "auto" {
+	if v := b.get("queue"); v != nil && v.Kind() == markup.Scalar && v.Raw() == "auto" {
 		*dst = 0
 		return
 	}
-	b.integer("queue", dst, 1, maxQueue)
+	b.Integer("queue", dst, 1, maxQueue)
 }
 
 // The automatic queue holds what a node may produce in queueSpan, or in two publishing intervals if that is longer, so
@@ -126,7 +128,7 @@ func (b *block) deadband(dst *Deadband) {
 	if v == nil {
 		return
 	}
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return
 	}
@@ -136,9 +138,9 @@ func (b *block) deadband(dst *Deadband) {
 	case s == "none":
 		*dst = Deadband{}
 	case err != nil || x <= 0:
-		v.fail("this must be a positive number, a percentage, or none", "write 0.5 (in the machine's unit), 1% (of the node's EURange), or none")
+		v.Fail("this must be a positive number, a percentage, or none", "write 0.5 (in the machine's unit), 1% (of the node's EURange), or none")
 	case percent && x > 100:
-		v.fail("a deadband of more than 100% lets nothing through", "write a small percentage, for example 0.5%")
+		v.Fail("a deadband of more than 100% lets nothing through", "write a small percentage, for example 0.5%")
 	case percent:
 		*dst = Deadband{DeadbandPercent, x}
 	default:
@@ -151,16 +153,16 @@ var reservedMeasurements = []string{"gap", "collector", "alive", "plant_model", 
 
 func (b *block) measurement(dst *string) {
 	v := b.get("measurement")
-	if v == nil || !b.text("measurement", dst) {
+	if v == nil || !b.Text("measurement", dst) {
 		return
 	}
 	switch problem := wordProblem(*dst, maxNameBytes); {
 	case problem != "":
-		v.fail("a measurement needs another name: "+problem, "write the class of equipment, for example cz_puller")
+		v.Fail("a measurement needs another name: "+problem, "write the class of equipment, for example cz_puller")
 	case (*dst)[0] == '_' || (*dst)[0] == '#':
-		v.fail(fmt.Sprintf("a measurement must not begin with %q", (*dst)[0]), "write the class of equipment, for example cz_puller")
+		v.Fail(fmt.Sprintf("a measurement must not begin with %q", (*dst)[0]), "write the class of equipment, for example cz_puller")
 	case slices.Contains(reservedMeasurements, *dst):
-		v.fail("Kvarts writes this measurement itself; reserved are "+strings.Join(reservedMeasurements, ", "), "write the class of equipment, for example cz_puller")
+		v.Fail("Kvarts writes this measurement itself; reserved are "+strings.Join(reservedMeasurements, ", "), "write the class of equipment, for example cz_puller")
 	}
 }
 
@@ -173,23 +175,23 @@ func (b *block) tags(above map[string]string) map[string]string {
 	out := make(map[string]string)
 	maps.Copy(out, above)
 	for _, e := range v.entries() {
-		s, ok := e.scalar()
+		s, ok := e.Scalar()
 		if !ok {
 			continue
 		}
-		if problem := wordProblem(e.key, maxNameBytes); problem != "" {
-			e.failHidden(fmt.Sprintf("the tag %q needs another name: %s", e.key, problem), "write small letters, digits and _")
+		if problem := wordProblem(e.Key(), maxNameBytes); problem != "" {
+			e.FailHidden(fmt.Sprintf("the tag %q needs another name: %s", e.Key(), problem), "write small letters, digits and _")
 			continue
 		}
-		if e.key == "time" || e.key == "_field" || e.key == "_measurement" {
-			e.fail("InfluxDB reserves the tag name "+strconv.Quote(e.key), "choose another")
+		if e.Key() == "time" || e.Key() == "_field" || e.Key() == "_measurement" {
+			e.Fail("InfluxDB reserves the tag name "+strconv.Quote(e.Key()), "choose another")
 			continue
 		}
 		if problem := wordProblem(s, maxNameBytes); problem != "" {
-			e.fail("the value of a tag cannot be this: "+problem, "write another value, or remove the tag")
+			e.Fail("the value of a tag cannot be this: "+problem, "write another value, or remove the tag")
 			continue
 		}
-		out[e.key] = s
+		out[e.Key()] = s
 	}
 	return out
 }

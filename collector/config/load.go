@@ -1,13 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
+
+	"kvarts/historian/markup"
 )
 
 // Default folders follow the Filesystem Hierarchy Standard and systemd's StateDirectory=kvarts.
@@ -28,13 +26,9 @@ func Default() *Config {
 
 // Load reads and checks the file. The error is of type Errors when the file could be read.
 func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
+	data, err := format.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read configuration %s: %w", path, err)
 	}
 	return Parse(path, data)
 }
@@ -42,34 +36,18 @@ func Load(path string) (*Config, error) {
 // Parse checks the text of a configuration file. name stands in messages; relative file names in the text start at its
 // folder. The error is nil or of type Errors, with everything that is wrong. Nothing but data is read.
 func Parse(name string, data []byte) (*Config, error) {
-	tree, errs := readYAML(name, data)
-	if tree.root == nil {
-		return nil, errs
+	doc := format.Parse(name, data)
+	root := doc.Root()
+	if root == nil {
+		return nil, doc.Errors
 	}
-	d := decoder{file: name, dir: filepath.Dir(name), yaml: tree, errs: errs}
-	c := d.config(&value{d: &d, n: tree.root})
-	if len(d.errs) > 0 {
-		return nil, arrange(d.errs)
+	d := decoder{dir: filepath.Dir(name), doc: doc}
+	c := d.config(d.value(root))
+	if len(doc.Errors) > 0 {
+		return nil, doc.Errors.Arrange()
 	}
-	c.File, c.Warnings = name, arrange(d.warns)
+	c.File, c.Warnings = name, doc.Warnings.Arrange()
 	return c, nil
-}
-
-// maxProblems bounds a report: who indents a block wrongly gets a finding for each of its lines.
-const maxProblems = 200
-
-// arrange sorts by position and bounds.
-func arrange(list Errors) Errors {
-	slices.SortStableFunc(list, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	if more := len(list) - maxProblems; more > 0 {
-		list = append(list[:maxProblems:maxProblems], Problem{File: list[0].File, Message: fmt.Sprintf("and %d more", more)})
-	}
-	return list
 }
 
 // config reads the whole file.
@@ -91,8 +69,8 @@ func (d *decoder) config(v *value) *Config {
 	d.pki(b, &c.PKI)
 	if l := b.get("log"); l != nil {
 		lb := l.block(levelLog)
-		choice(lb, "level", &c.Log.Level, "debug", "info", "warn", "error")
-		choice(lb, "format", &c.Log.Format, "auto", "console", "json")
+		markup.Choice(lb.Get("level"), &c.Log.Level, "debug", "info", "warn", "error")
+		markup.Choice(lb.Get("format"), &c.Log.Format, "auto", "console", "json")
 	}
 	return c
 }
@@ -110,16 +88,16 @@ func (d *decoder) buffer(b *block, out *Buffer) {
 	b.duration("max_age", &out.MaxAge, 0, 3650*day)
 	b.duration("sync_interval", &out.SyncInterval, 0, time.Second)
 	b.duration("retain", &out.Retain, 0, 365*day)
-	choice(b, "policy", &out.Policy, DropOldest, DropNewest, DropClass)
+	markup.Choice(b.Get("policy"), &out.Policy, DropOldest, DropNewest, DropClass)
 	if out.MaxBytes < 4*out.SegmentBytes {
 		at := b.get("max_bytes")
 		if at == nil {
 			at = b.get("segment_bytes")
 		}
-		at.fail(fmt.Sprintf("max_bytes (%s) must hold at least 4 segments of segment_bytes (%s)", showSize(out.MaxBytes), showSize(out.SegmentBytes)),
+		at.Fail(fmt.Sprintf("max_bytes (%s) must hold at least 4 segments of segment_bytes (%s)", showSize(out.MaxBytes), showSize(out.SegmentBytes)),
 			"raise max_bytes or lower segment_bytes")
 	}
 	if out.MaxAge > 0 && out.Retain > out.MaxAge {
-		b.get("retain").fail(fmt.Sprintf("it is longer than max_age (%s)", showDuration(out.MaxAge)), "lower retain or raise max_age")
+		b.get("retain").Fail(fmt.Sprintf("it is longer than max_age (%s)", showDuration(out.MaxAge)), "lower retain or raise max_age")
 	}
 }

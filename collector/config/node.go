@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kvarts/historian/markup"
 )
 
 // maxNameBytes bounds measurements, tags and fields; InfluxDB's own limit is 64 KiB for a whole series key.
@@ -40,15 +42,15 @@ type serverScope struct {
 // node reads one member of nodes.
 func (d *decoder) node(v *value, from *inherited) Node {
 	b := v.block(levelNode)
-	n := Node{Measurement: from.measurement, Tags: from.tags, Scale: 1, Sampling: from.sampling, DiscardOldest: from.discardOld, Deadband: from.deadband, At: v.n.pos}
+	n := Node{Measurement: from.measurement, Tags: from.tags, Scale: 1, Sampling: from.sampling, DiscardOldest: from.discardOld, Deadband: from.deadband, At: v.Pos()}
 	n.target(b, from)
 	b.measurement(&n.Measurement)
 	n.Tags = b.tags(n.Tags)
 	n.fields(b)
 	n.kind(b)
 	n.item(b, from)
-	if b.n.kind == mapping && n.Measurement == "" {
-		b.missing("measurement", "write it here, or once for the whole group")
+	if b.Kind() == markup.Mapping && n.Measurement == "" {
+		b.Missing("measurement", "write it here, or once for the whole group")
 	}
 	return n
 }
@@ -58,10 +60,10 @@ func (n *Node) target(b *block, from *inherited) {
 	id, path := b.get("id"), b.get("path")
 	switch {
 	case id != nil && path != nil:
-		path.fail("a node has either an id or a path", "remove one of the two")
+		path.Fail("a node has either an id or a path", "remove one of the two")
 	case id == nil && path == nil:
-		if b.n.kind == mapping {
-			b.missing("id", "write id: prefix:s=NAME, or path: /Objects/prefix:NAME")
+		if b.Kind() == markup.Mapping {
+			b.Missing("id", "write id: prefix:s=NAME, or path: /Objects/prefix:NAME")
 		}
 	case id != nil:
 		n.ID = id.nodeID(from.server)
@@ -74,13 +76,13 @@ func (n *Node) target(b *block, from *inherited) {
 
 // warnHash tells of `id: m:s=Saw #3`, where YAML takes "#3" for a comment.
 func (v *value) warnHash() {
-	if rest, cut := v.d.yaml.cutByHash[v.n.pos.Line]; cut && v.n.plain {
-		v.warn(fmt.Sprintf("YAML takes #%s as a comment", rest), "if # belongs to the name, quote the value; else put a space after #")
+	if rest, cut := v.CutByHash(); cut {
+		v.Warn(fmt.Sprintf("YAML takes #%s as a comment", rest), "if # belongs to the name, quote the value; else put a space after #")
 	}
 }
 
 func (v *value) nodeID(scope *serverScope) NodeID {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return NodeID{}
 	}
@@ -92,11 +94,11 @@ func (v *value) nodeID(scope *serverScope) NodeID {
 	case errors.Is(err, errIndexedID) && scope.allowIndex:
 		return id
 	case errors.Is(err, errIndexedID):
-		v.fail(err.Error(), fmt.Sprintf("write nsu=URI;%c=%s with the URI that `collector browse` shows for index %d, or allow_index: true on the server", id.Kind, id.Value, id.Index))
+		v.Fail(err.Error(), fmt.Sprintf("write nsu=URI;%c=%s with the URI that `collector browse` shows for index %d, or allow_index: true on the server", id.Kind, id.Value, id.Index))
 	case errors.As(err, &prefix):
-		v.fail(err.Error(), prefixRemedy(prefix.prefix, scope.namespaces))
+		v.Fail(err.Error(), prefixRemedy(prefix.prefix, scope.namespaces))
 	default:
-		v.fail("this is not a node id: "+err.Error(), `write prefix:s=NAME with a prefix of namespaces, nsu=URI;s=NAME, or i=NUMBER for the standard nodes`)
+		v.Fail("this is not a node id: "+err.Error(), `write prefix:s=NAME with a prefix of namespaces, nsu=URI;s=NAME, or i=NUMBER for the standard nodes`)
 	}
 	return NodeID{}
 }
@@ -107,7 +109,7 @@ func prefixRemedy(prefix string, namespaces map[string]string) string {
 		known = append(known, p)
 	}
 	slices.Sort(known)
-	if near := nearest(prefix, known); near != "" {
+	if near := markup.Nearest(prefix, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return fmt.Sprintf("add %s: URI under namespaces", prefix)
@@ -119,14 +121,14 @@ func (n *Node) fields(b *block) {
 	for _, key := range []string{"field", "elements", "members"} {
 		if v := b.get(key); v != nil {
 			if given++; given > 1 {
-				v.failHidden("a node has one of field, elements and members", "remove the others")
+				v.FailHidden("a node has one of field, elements and members", "remove the others")
 			}
 		}
 	}
-	if given == 0 && b.n.kind == mapping {
-		b.missing("field", "write field: NAME with the unit as suffix, for example main_heater_power_kw")
+	if given == 0 && b.Kind() == markup.Mapping {
+		b.Missing("field", "write field: NAME with the unit as suffix, for example main_heater_power_kw")
 	}
-	if v := b.get("field"); v != nil && b.text("field", &n.Field) {
+	if v := b.get("field"); v != nil && b.Text("field", &n.Field) {
 		v.checkField(n.Field)
 	}
 	if v := b.get("elements"); v != nil {
@@ -135,12 +137,12 @@ func (n *Node) fields(b *block) {
 	if v := b.get("members"); v != nil {
 		n.Members = make(map[string]string)
 		for _, e := range v.entries() {
-			if field, ok := e.scalar(); ok && e.checkField(field) {
-				n.Members[e.key] = field
+			if field, ok := e.Scalar(); ok && e.checkField(field) {
+				n.Members[e.Key()] = field
 			}
 		}
-		if v.n.kind == mapping && len(v.n.pairs) == 0 {
-			v.failHidden("it names no member", "write MEMBER: field_name")
+		if v.Kind() == markup.Mapping && v.Empty() {
+			v.FailHidden("it names no member", "write MEMBER: field_name")
 		}
 	}
 }
@@ -152,20 +154,20 @@ const maxElements = 10_000
 func (v *value) elements() map[int]string {
 	out := make(map[int]string)
 	for _, e := range v.entries() {
-		if slices.Contains(levelPattern.keys, e.key) {
+		if slices.Contains(levelPattern.Keys, e.Key()) {
 			return v.elementPattern()
 		}
-		i, err := strconv.Atoi(e.key)
+		i, err := strconv.Atoi(e.Key())
 		if err != nil || i < 0 || i >= maxElements {
-			e.failHidden(fmt.Sprintf("the key %q is not an array index from 0 to %d", e.key, maxElements-1), "write INDEX: field_name, or pattern and count")
+			e.FailHidden(fmt.Sprintf("the key %q is not an array index from 0 to %d", e.Key(), maxElements-1), "write INDEX: field_name, or pattern and count")
 			continue
 		}
-		if field, ok := e.scalar(); ok && e.checkField(field) {
+		if field, ok := e.Scalar(); ok && e.checkField(field) {
 			out[i] = field
 		}
 	}
-	if v.n.kind == mapping && len(v.n.pairs) == 0 {
-		v.failHidden("it names no element", "write INDEX: field_name, or pattern and count")
+	if v.Kind() == markup.Mapping && v.Empty() {
+		v.FailHidden("it names no element", "write INDEX: field_name, or pattern and count")
 	}
 	return out
 }
@@ -175,13 +177,13 @@ func (v *value) elementPattern() map[int]string {
 	b := v.block(levelPattern)
 	pattern, count := "", 0
 	b.require("count", "write count: N, the number of elements to store")
-	b.integer("count", &count, 1, maxElements)
+	b.Integer("count", &count, 1, maxElements)
 	at := b.require("pattern", "write for example pattern: zone_{n}_temp_c")
-	if !b.text("pattern", &pattern) {
+	if !b.Text("pattern", &pattern) {
 		return nil
 	}
 	if !strings.Contains(pattern, "{i}") && !strings.Contains(pattern, "{n}") {
-		at.fail("the pattern holds neither {i} nor {n}", "write {i} for the index from 0 or {n} for the number from 1")
+		at.Fail("the pattern holds neither {i} nor {n}", "write {i} for the index from 0 or {n} for the number from 1")
 		return nil
 	}
 	if !at.checkField(expandElement(pattern, 0)) {
@@ -205,13 +207,13 @@ var goodField = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 func (v *value) checkField(name string) bool {
 	switch problem := wordProblem(name, maxNameBytes); {
 	case problem != "":
-		v.fail("a field needs another name: "+problem, "write small letters, digits and _")
+		v.Fail("a field needs another name: "+problem, "write small letters, digits and _")
 	case strings.HasSuffix(name, statusSuffix):
-		v.fail(fmt.Sprintf("a field must not end in %s, that name holds the status of a signal", statusSuffix), "for example _state")
+		v.Fail(fmt.Sprintf("a field must not end in %s, that name holds the status of a signal", statusSuffix), "for example _state")
 	case name == "time" || name == "_field" || name == "_measurement":
-		v.fail("InfluxDB reserves this name", "choose another")
+		v.Fail("InfluxDB reserves this name", "choose another")
 	case !goodField.MatchString(name):
-		v.warn("a field that is not of small letters, digits and _ must be quoted in every query", "write it as snake_case with the unit as suffix")
+		v.Warn("a field that is not of small letters, digits and _ must be quoted in every query", "write it as snake_case with the unit as suffix")
 		return true
 	default:
 		return true
@@ -221,20 +223,20 @@ func (v *value) checkField(name string) bool {
 
 // kind reads how a raw value becomes the stored one.
 func (n *Node) kind(b *block) {
-	choice(b, "type", &n.Type, TypeInt, TypeFloat, TypeString)
+	markup.Choice(b.Get("type"), &n.Type, TypeInt, TypeFloat, TypeString)
 	encoding := ""
-	if choice(b, "bytes", &encoding, "base64"); encoding != "" {
+	if markup.Choice(b.Get("bytes"), &encoding, "base64"); encoding != "" {
 		n.Base64 = true
 	}
 	if b.number("scale", &n.Scale) && n.Scale == 0 {
-		b.get("scale").fail("every value would become the offset", "write another factor, or remove the key")
+		b.get("scale").Fail("every value would become the offset", "write another factor, or remove the key")
 	}
 	b.number("offset", &n.Offset)
 	if v := b.get("unit"); v != nil {
-		if s, ok := v.scalar(); ok {
+		if s, ok := v.Scalar(); ok {
 			c, err := parseConversion(s)
 			if n.Unit = c; err != nil {
-				v.fail(err.message, err.remedy)
+				v.Fail(err.message, err.remedy)
 			}
 		}
 	}
@@ -243,22 +245,22 @@ func (n *Node) kind(b *block) {
 
 // checkKind holds type, bytes and arithmetic against each other, and settles what follows from them.
 func (n *Node) checkKind(b *block) {
-	at := func(keys ...string) *value {
+	at := func(keys ...string) *markup.Value {
 		for _, k := range keys {
-			if v := b.get(k); v != nil {
+			if v := b.Get(k); v != nil {
 				return v
 			}
 		}
-		return b.value
+		return b.Value
 	}
 	text := n.Base64 || n.Type == TypeString
 	switch {
 	case n.Base64 && (n.Type == TypeInt || n.Type == TypeFloat):
-		at("type").fail("a ByteString is stored as text", "write type: string, or remove bytes")
+		at("type").Fail("a ByteString is stored as text", "write type: string, or remove bytes")
 	case text && n.Converts():
-		at("scale", "offset", "unit").fail("text cannot be converted", "remove scale, offset and unit, or write type: float")
+		at("scale", "offset", "unit").Fail("text cannot be converted", "remove scale, offset and unit, or write type: float")
 	case n.Type == TypeInt && n.Converts() && !(n.Scale == math.Trunc(n.Scale) && n.Offset == math.Trunc(n.Offset) && (n.Unit == nil || n.Unit.From == n.Unit.To)):
-		at("unit", "scale", "offset").fail("the result is not always a whole number, but the type is int", "write type: float")
+		at("unit", "scale", "offset").Fail("the result is not always a whole number, but the type is int", "write type: float")
 	case n.Base64:
 		n.Type = TypeString
 	case n.Type == TypeAuto && n.Converts():
@@ -279,13 +281,13 @@ func (n *Node) item(b *block, from *inherited) {
 		if at == nil {
 			at = b.get("sampling")
 		}
-		at.warn(queueMessage(queue, need), "write queue: auto, a longer queue, or a slower sampling")
+		at.Warn(queueMessage(queue, need), "write queue: auto, a longer queue, or a slower sampling")
 	}
 	b.boolean("discard_oldest", &n.DiscardOldest)
 	b.deadband(&n.Deadband)
 	if n.Deadband.Kind != DeadbandNone && (n.Type == TypeString || n.Members != nil) {
 		if v := b.get("deadband"); v != nil {
-			v.fail("a deadband needs a numeric value", "remove it, or write deadband: none")
+			v.Fail("a deadband needs a numeric value", "remove it, or write deadband: none")
 		}
 		n.Deadband = Deadband{} // the group's is not meant for this node
 	}

@@ -23,13 +23,13 @@ func FormatPath(steps []PathStep) string {
 // browsePath reads "/Objects/m:CZ-07/m:Power". Without a leading slash it continues base. As in OPC UA Part 4 Annex A.2,
 // & stands before a '/', ':' or '&' that belongs to a name.
 func (v *value) browsePath(namespaces map[string]string, base []PathStep) []PathStep {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return nil
 	}
 	rest, absolute := strings.CutPrefix(s, "/")
 	if !absolute && len(base) == 0 {
-		v.fail("a path begins at the root", "write /Objects/…, or give the group a path that this one continues")
+		v.Fail("a path begins at the root", "write /Objects/…, or give the group a path that this one continues")
 		return nil
 	}
 	var steps []PathStep
@@ -39,13 +39,13 @@ func (v *value) browsePath(namespaces map[string]string, base []PathStep) []Path
 	for _, segment := range splitEscaped(rest, '/') {
 		step, err := pathStep(segment, namespaces)
 		if err != nil {
-			v.fail(err.message, err.remedy)
+			v.Fail(err.message, err.remedy)
 			return nil
 		}
 		steps = append(steps, step)
 	}
 	if first := steps[0]; first.Namespace != "" || !slices.Contains([]string{"Objects", "Types", "Views"}, first.Name) {
-		v.fail("a path begins with /Objects, /Types or /Views", "write /Objects/…")
+		v.Fail("a path begins with /Objects, /Types or /Views", "write /Objects/…")
 		return nil
 	}
 	return steps

@@ -4,42 +4,16 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// The readers below leave *dst as it is (the default) when the key is missing or wrong; what is wrong is reported.
-
-// scalar returns the text of the single value of a key; ok is false when there is no key, or no single value.
-func (b *block) scalar(key string) (v *value, text string, ok bool) {
-	if v = b.get(key); v == nil {
-		return nil, "", false
-	}
-	text, ok = v.scalar()
-	return v, text, ok
-}
-
-// text reads any single value that is not empty.
-func (b *block) text(key string, dst *string) bool {
-	v, s, ok := b.scalar(key)
-	if !ok {
-		return false
-	}
-	if s == "" {
-		v.fail("the value is empty", "give it one, or remove the key")
-		return false
-	}
-	*dst = s
-	return true
-}
-
 // filename reads a file or folder name; a relative one starts at the configuration file's folder.
 func (b *block) filename(key string, dst *string) {
 	var s string
-	if b.text(key, &s) {
+	if b.Text(key, &s) {
 		*dst = b.d.resolve(s)
 	}
 }
@@ -52,7 +26,7 @@ func (d *decoder) resolve(name string) string {
 }
 
 func (b *block) boolean(key string, dst *bool) {
-	v, s, ok := b.scalar(key)
+	v, s, ok := b.Scalar(key)
 	switch {
 	case !ok:
 	case s == "true" || s == "false":
@@ -65,56 +39,19 @@ func (b *block) boolean(key string, dst *bool) {
 		case "no", "off", "0", "false":
 			remedy = `did you mean "false"?`
 		}
-		v.fail("this must be true or false", remedy)
+		v.Fail("this must be true or false", remedy)
 	}
-}
-
-// choice reads one of a few words.
-func choice[T ~string](b *block, key string, dst *T, words ...T) {
-	v, s, ok := b.scalar(key)
-	if !ok {
-		return
-	}
-	if slices.Contains(words, T(s)) {
-		*dst = T(s)
-		return
-	}
-	list := make([]string, len(words))
-	remedy := "write one of them"
-	for i, w := range words {
-		list[i] = string(w)
-		if strings.EqualFold(s, list[i]) {
-			remedy = fmt.Sprintf("did you mean %q?", list[i])
-		}
-	}
-	if near := nearest(s, list); near != "" {
-		remedy = fmt.Sprintf("did you mean %q?", near)
-	}
-	v.fail("allowed are "+strings.Join(list, ", "), remedy)
-}
-
-func (b *block) integer(key string, dst *int, low, high int) {
-	v, s, ok := b.scalar(key)
-	if !ok {
-		return
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < low || n > high {
-		v.fail(fmt.Sprintf("this must be a whole number from %d to %d", low, high), "write a number in that range")
-		return
-	}
-	*dst = n
 }
 
 // number reads a finite number.
 func (b *block) number(key string, dst *float64) bool {
-	v, s, ok := b.scalar(key)
+	v, s, ok := b.Scalar(key)
 	if !ok {
 		return false
 	}
 	x, err := parseNumber(s)
 	if err != nil {
-		v.fail("this must be a number", "write for example 0.1, -40 or 1e-3")
+		v.Fail("this must be a number", "write for example 0.1, -40 or 1e-3")
 		return false
 	}
 	*dst = x
@@ -136,16 +73,16 @@ func (b *block) duration(key string, dst *time.Duration, low, high time.Duration
 }
 
 func (v *value) duration(dst *time.Duration, low, high time.Duration) {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return
 	}
 	d, err := parseDuration(s)
 	switch {
 	case err != nil:
-		v.fail("this must be a duration with its unit", "write for example 100ms, 1s, 1m30s, 12h or 60d")
+		v.Fail("this must be a duration with its unit", "write for example 100ms, 1s, 1m30s, 12h or 60d")
 	case d < low || d > high:
-		v.fail(fmt.Sprintf("this must be from %s to %s", showDuration(low), showDuration(high)), "write a duration in that range")
+		v.Fail(fmt.Sprintf("this must be from %s to %s", showDuration(low), showDuration(high)), "write a duration in that range")
 	default:
 		*dst = d
 	}
@@ -206,16 +143,16 @@ func showDuration(d time.Duration) string {
 }
 
 func (b *block) size(key string, dst *int64, low, high int64) {
-	v, s, ok := b.scalar(key)
+	v, s, ok := b.Scalar(key)
 	if !ok {
 		return
 	}
 	n, err := parseSize(s)
 	switch {
 	case err != nil:
-		v.fail("this must be a size with its unit", "write for example 512KiB, 16MiB, 20GiB")
+		v.Fail("this must be a size with its unit", "write for example 512KiB, 16MiB, 20GiB")
 	case n < low || n > high:
-		v.fail(fmt.Sprintf("this must be from %s to %s", showSize(low), showSize(high)), "write a size in that range")
+		v.Fail(fmt.Sprintf("this must be from %s to %s", showSize(low), showSize(high)), "write a size in that range")
 	default:
 		*dst = n
 	}

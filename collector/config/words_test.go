@@ -2,7 +2,7 @@ package config
 
 import (
 	"math"
-	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -103,19 +103,22 @@ func TestBrowsePath(t *testing.T) {
 		"/Objects/m:A&/B&:C&&": "/Objects/nsu=urn:m;A/B:C&",
 		"/Types/m:x y":         "/Types/nsu=urn:m;x y",
 	} {
-		d := decoder{}
-		v := value{d: &d, n: scalarNode(text)}
-		if got := FormatPath(v.browsePath(spaces, base)); got != want || len(d.errs) > 0 {
-			t.Errorf("%q gives %q, want %q: %v", text, got, want, d.errs)
+		v := scalarValue(text)
+		if got := FormatPath(v.browsePath(spaces, base)); got != want || len(v.d.doc.Errors) > 0 {
+			t.Errorf("%q gives %q, want %q: %v", text, got, want, v.d.doc.Errors)
 		}
 	}
 	// Two nodes continue the same base: neither changes the other.
-	d := decoder{}
-	a := (&value{d: &d, n: scalarNode("m:A")}).browsePath(spaces, base)
-	b := (&value{d: &d, n: scalarNode("m:B")}).browsePath(spaces, base)
+	a, b := scalarValue("m:A").browsePath(spaces, base), scalarValue("m:B").browsePath(spaces, base)
 	if a[2].Name != "A" || b[2].Name != "B" || len(base) != 2 {
 		t.Errorf("%v %v %v", a, b, base)
 	}
+}
+
+// scalarValue is a file that holds nothing but text.
+func scalarValue(text string) *value {
+	d := &decoder{doc: format.Parse("f", []byte(strconv.Quote(text)))}
+	return d.value(d.doc.Root())
 }
 
 func TestUnits(t *testing.T) {
@@ -201,43 +204,5 @@ func TestUnitTable(t *testing.T) {
 		if !(u.num > 0) || !(u.den > 0) {
 			t.Errorf("%v", u)
 		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	words := levelGroup.keys
-	for word, want := range map[string]string{"samplng": "sampling", "sampilng": "sampling", "queu": "queue", "nods": "nodes", "zzz": "", "": "", "publish": "", "Publishing": "publishing"} {
-		if got := nearest(word, words); got != want {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
-	}
-}
-
-// editDistance is the optimal string alignment distance: compared with its definition.
-func TestEditDistance(t *testing.T) {
-	var slow func(a, b string) int
-	slow = func(a, b string) int {
-		if a == "" || b == "" {
-			return len(a) + len(b)
-		}
-		change := 1
-		if a[0] == b[0] {
-			change = 0
-		}
-		d := min(slow(a[1:], b)+1, slow(a, b[1:])+1, slow(a[1:], b[1:])+change)
-		if len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] {
-			d = min(d, slow(a[2:], b[2:])+1)
-		}
-		return d
-	}
-	word := rapid.StringMatching(`[abc]{0,6}`)
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := word.Draw(t, "a"), word.Draw(t, "b")
-		if got, want := editDistance(a, b), slow(a, b); got != want {
-			t.Fatalf("%q %q: %d, want %d", a, b, got, want)
-		}
-	})
-	if editDistance(strings.Repeat("a", 1000), "a") != maxWordBytes {
-		t.Error("long words are compared")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kvarts/historian/calendar"
+	"kvarts/historian/markup"
 	"kvarts/historian/telemetry"
 )
 
@@ -17,12 +18,12 @@ type Calendar struct {
 
 // calendars reads the list of calendars.
 func (d *decoder) calendars(file *block) {
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	file.list("calendars", levelCalendar, func(b *block) {
 		c := Calendar{Rules: &calendar.Rules{Zone: d.zone}}
 		b.require("name", "write a short name; units refer to it")
 		b.name("name", &c.Name)
-		b.unique(seen, "name", c.Name)
+		b.Unique(seen, "name", c.Name)
 		b.text("description", &c.Description)
 		b.dayStarts(c.Rules)
 		b.list("shifts", levelShift, func(s *block) {
@@ -52,7 +53,7 @@ func (b *block) check(r calendar.Rules) {
 		if remedy == "" {
 			remedy = "correct it"
 		}
-		b.failAll(message, remedy)
+		b.FailHidden(message, remedy)
 	}
 }
 
@@ -68,17 +69,17 @@ func (b *block) daily() calendar.Daily {
 	}
 	b.date("from", &out.Effective.From)
 	b.date("until", &out.Effective.Until)
-	if v := b.get("cycle"); v != nil && v.is(mapping) {
+	if v := b.get("cycle"); v != nil && v.Is(markup.Mapping) {
 		c := v.block(levelCycle)
 		c.require("anchor", "write the date of day 0 of the cycle")
 		c.date("anchor", &out.Cycle.Anchor)
 		c.require("length", "write the number of days after which it repeats")
-		c.integer("length", &out.Cycle.Length, 1, 366)
+		c.Integer("length", &out.Cycle.Length, 1, 366)
 		if on := c.require("on", "list the days that are worked, 0 is the first"); on != nil {
 			for _, item := range on.items() {
-				n, err := strconv.Atoi(item.n.text)
+				n, err := strconv.Atoi(item.Raw())
 				if err != nil || n < 0 {
-					item.fail("this must be a day of the cycle, 0 is the first", "write a whole number")
+					item.Fail("this must be a day of the cycle, 0 is the first", "write a whole number")
 					continue
 				}
 				out.Cycle.On = append(out.Cycle.On, n)
@@ -100,8 +101,8 @@ func (v *value) weekdays() calendar.Weekdays {
 			}
 		}
 	}
-	if v.none() {
-		v.failAll("the list is empty", "list the days, or remove the key for every day")
+	if v.Empty() {
+		v.FailHidden("the list is empty", "list the days, or remove the key for every day")
 	}
 	return out
 }
@@ -115,14 +116,14 @@ func (b *block) plannedStop() calendar.Stop {
 	if v := b.get("once"); v != nil {
 		for _, key := range timing {
 			if w := b.get(key); w != nil {
-				w.failAll("a stop that is once does not recur", "remove "+key+", or remove once")
+				w.FailHidden("a stop that is once does not recur", "remove "+key+", or remove once")
 			}
 		}
-		if v.is(mapping) {
+		if v.Is(markup.Mapping) {
 			o := v.block(levelOnce)
 			s.Once.From, s.Once.To = o.moment("from"), o.moment("to")
 			if s.Once.From != 0 && s.Once.To != 0 && s.Once.Empty() {
-				v.failAll("it ends before it begins", "exchange or correct from and to")
+				v.FailHidden("it ends before it begins", "exchange or correct from and to")
 			}
 		}
 		return s
@@ -143,7 +144,7 @@ func (b *block) moment(key string) telemetry.Instant {
 }
 
 func (b *block) holidays(r *calendar.Rules) {
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	b.list("holidays", levelHoliday, func(h *block) {
 		var out calendar.Holiday
 		h.text("name", &out.Name)
@@ -151,7 +152,7 @@ func (b *block) holidays(r *calendar.Rules) {
 		if h.date("date", &out.Date); out.Date.IsZero() {
 			return
 		}
-		if h.unique(seen, "date", out.Date.String()) {
+		if h.Unique(seen, "date", out.Date.String()) {
 			r.Holidays = append(r.Holidays, out)
 		}
 	})
@@ -162,7 +163,7 @@ func (b *block) dayStarts(r *calendar.Rules) {
 	starts := dated(b.get("day_start"), func(v *value) (c calendar.Clock, ok bool) {
 		c = -1
 		if v.clock(&c); c == calendar.Clock(24*time.Hour) {
-			v.fail("a plant day begins before 24:00", `write "00:00"`)
+			v.Fail("a plant day begins before 24:00", `write "00:00"`)
 			return c, false
 		}
 		return c, c >= 0

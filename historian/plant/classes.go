@@ -8,6 +8,7 @@ import (
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 	"kvarts/historian/telemetry"
 )
 
@@ -16,12 +17,12 @@ var reservedMeasurements = []string{"gap", "collector", "alive", "plant_model", 
 
 // classes reads the list of classes.
 func (d *decoder) classes(file *block) {
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	file.list("classes", levelClass, func(b *block) {
 		c := &Class{}
 		b.require("name", "write the class of equipment, for example cz_puller; it is the measurement of its signals")
 		b.measurement(c)
-		b.unique(seen, "name", c.Name)
+		b.Unique(seen, "name", c.Name)
 		b.text("description", &c.Description)
 		b.text("piece", &c.PieceUnit)
 		node, sampling := "", time.Second
@@ -57,9 +58,9 @@ func (b *block) measurement(c *Class) {
 	}
 	switch {
 	case !fieldName.MatchString(c.Name):
-		v.fail("the name of a class has only small letters, digits and _, and begins with a letter", "write for example cz_puller")
+		v.Fail("the name of a class has only small letters, digits and _, and begins with a letter", "write for example cz_puller")
 	case slices.Contains(reservedMeasurements, c.Name):
-		v.fail("Kvarts writes this measurement itself; reserved are "+strings.Join(reservedMeasurements, ", "), "choose another")
+		v.Fail("Kvarts writes this measurement itself; reserved are "+strings.Join(reservedMeasurements, ", "), "choose another")
 	}
 }
 
@@ -96,7 +97,7 @@ func (v *value) namespace(dst *string) {
 	switch {
 	case !v.words(&s):
 	case len(s) > 1024 || strings.ContainsAny(s, " \"\\"):
-		v.fail("this is not a namespace URI", "copy it from `collector browse`, for example urn:maker:machine")
+		v.Fail("this is not a namespace URI", "copy it from `collector browse`, for example urn:maker:machine")
 	default:
 		*dst = s
 	}
@@ -106,12 +107,12 @@ func (v *value) namespace(dst *string) {
 func (b *block) batch(c *Class) {
 	c.BatchQuantity = make(map[string]Dated[exact.Num])
 	if v := b.get("batch_quantity"); v != nil {
-		if v.n.kind != mapping {
+		if v.Kind() != markup.Mapping {
 			var any Dated[exact.Num]
 			b.nums("batch_quantity", &any, aboveZero)
 			c.BatchQuantity[""] = any
 		} else {
-			c.BatchQuantity = b.numsBy("batch_quantity", aboveZero, func(v *value) bool { return v.known("products", "name", v.key) })
+			c.BatchQuantity = b.numsBy("batch_quantity", aboveZero, func(v *value) bool { return v.known("products", "name", v.Key()) })
 		}
 	}
 	b.nums("progress_full", &c.ProgressFull, aboveZero)
@@ -124,7 +125,7 @@ func (b *block) batch(c *Class) {
 func (b *block) checkClass(c *Class) {
 	needs := func(key string, has bool, role string) {
 		if v := b.get(key); v != nil && !has {
-			v.failAll("the class has no signal that it could be for", "add "+role+" to roles, or remove it")
+			v.FailHidden("the class has no signal that it could be for", "add "+role+" to roles, or remove it")
 		}
 	}
 	needs("state_maps", c.State != nil, "state")
@@ -134,7 +135,7 @@ func (b *block) checkClass(c *Class) {
 	needs("batch_quantity", c.Progress != nil, "progress")
 	needs("progress_full", c.Progress != nil, "progress")
 	roles := b.get("roles")
-	fail := func(message, remedy string) { roles.failAll(message, remedy) }
+	fail := func(message, remedy string) { roles.FailHidden(message, remedy) }
 	if roles == nil {
 		return
 	}
@@ -167,12 +168,12 @@ func (c *Class) countsPieces() bool {
 }
 
 // checkPower reports a least power above the rated one, at any date.
-func (v *value) checkPower(low, rated Dated[exact.Num]) {
+func (b *block) checkPower(low, rated Dated[exact.Num]) {
 	for _, t := range froms(low, rated) {
 		l, ok := low.At(t)
 		r, ok2 := rated.At(t)
 		if ok && ok2 && l.Cmp(r) > 0 {
-			v.failAll(fmt.Sprintf("min_kw %s is above rated_kw %s%s", l, r, v.d.since(t)), "correct one of them")
+			b.FailHidden(fmt.Sprintf("min_kw %s is above rated_kw %s%s", l, r, b.d.since(t)), "correct one of them")
 			return
 		}
 	}

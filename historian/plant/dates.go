@@ -6,12 +6,13 @@ import (
 
 	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 	"kvarts/historian/telemetry"
 )
 
 // instant reads a date (local midnight), a local time or an absolute one.
 func (v *value) instant() (telemetry.Instant, bool) {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return 0, false
 	}
@@ -20,7 +21,7 @@ func (v *value) instant() (telemetry.Instant, bool) {
 	}
 	t, err := calendar.ParseTime(s, v.d.zone)
 	if err != nil {
-		v.fail("this must be a date or a time", "write 2026-12-01 (midnight in the plant's zone), 2026-12-01T08:00:00 or 2026-12-01T08:00:00+05:00")
+		v.Fail("this must be a date or a time", "write 2026-12-01 (midnight in the plant's zone), 2026-12-01T08:00:00 or 2026-12-01T08:00:00+05:00")
 		return 0, false
 	}
 	return t, true
@@ -28,13 +29,13 @@ func (v *value) instant() (telemetry.Instant, bool) {
 
 // date reads a local date.
 func (b *block) date(key string, dst *calendar.Date) {
-	v, s, ok := b.scalar(key)
+	v, s, ok := b.Scalar(key)
 	if !ok {
 		return
 	}
 	d, err := calendar.ParseDate(s)
 	if err != nil {
-		v.fail("this must be a date", "write for example 2026-12-01")
+		v.Fail("this must be a date", "write for example 2026-12-01")
 		return
 	}
 	*dst = d
@@ -48,13 +49,13 @@ func (b *block) clock(key string, dst *calendar.Clock) {
 }
 
 func (v *value) clock(dst *calendar.Clock) {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	if !ok {
 		return
 	}
 	c, err := calendar.ParseClock(s)
 	if err != nil {
-		v.fail("this must be a time of day", `write for example "08:00" or "20:00:30", at most "24:00"`)
+		v.Fail("this must be a time of day", `write for example "08:00" or "20:00:30", at most "24:00"`)
 		return
 	}
 	*dst = c
@@ -65,7 +66,7 @@ func dated[T any](v *value, read func(*value) (T, bool)) Dated[T] {
 	if v == nil {
 		return nil
 	}
-	if v.n.kind != sequence {
+	if v.Kind() != markup.Sequence {
 		if x, ok := read(v); ok {
 			return Constant(x)
 		}
@@ -74,7 +75,7 @@ func dated[T any](v *value, read func(*value) (T, bool)) Dated[T] {
 	var out Dated[T]
 	var last order
 	for i, item := range v.items() {
-		if !item.is(mapping) {
+		if !item.Is(markup.Mapping) {
 			continue
 		}
 		b := item.block(levelDated)
@@ -87,8 +88,8 @@ func dated[T any](v *value, read func(*value) (T, bool)) Dated[T] {
 			out = append(out, Since[T]{From: at, Value: val})
 		}
 	}
-	if v.none() {
-		v.failAll("the list is empty", "write a value, or a list of {from: DATE, value: …}")
+	if v.Empty() {
+		v.FailHidden("the list is empty", "write a value, or a list of {from: DATE, value: …}")
 	}
 	return out
 }
@@ -102,27 +103,27 @@ type order struct {
 // since reads the date of entry i of a list by dates and holds it against the entry before. Without from an entry holds
 // always, which only the first can.
 func (b *block) since(i int, last *order) (telemetry.Instant, bool) {
-	at, here := Always, b.value
+	at, here := Always, b.Value
 	if v := b.get("from"); v != nil {
 		t, ok := v.instant()
 		if !ok {
 			return 0, false
 		}
-		at, here = t, v
+		at, here = t, v.Value
 	} else if i > 0 {
-		b.missing("from", "write from: DATE; only the first entry may leave it out, which means always")
+		b.Missing("from", "write from: DATE; only the first entry may leave it out, which means always")
 		return 0, false
 	}
 	switch {
 	case i == 0 || last.line == 0:
 	case at == last.at:
-		here.fail(fmt.Sprintf("two values begin on the same date, the other one in line %d", last.line), "keep one of the two")
+		here.Fail(fmt.Sprintf("two values begin on the same date, the other one in line %d", last.line), "keep one of the two")
 		return 0, false
 	case at < last.at:
-		here.fail(fmt.Sprintf("the entry before, in line %d, begins later", last.line), "put the entries in the order of their dates")
+		here.Fail(fmt.Sprintf("the entry before, in line %d, begins later", last.line), "put the entries in the order of their dates")
 		return 0, false
 	}
-	*last = order{at, here.n.pos.line}
+	*last = order{at, here.Pos().Line}
 	return at, true
 }
 
@@ -143,14 +144,14 @@ func (b *block) durations(key string, dst *Dated[time.Duration], low, high time.
 // numsBy reads {name: number or list by dates}.
 func (b *block) numsBy(key string, is bound, allow func(*value) bool) map[string]Dated[exact.Num] {
 	v := b.get(key)
-	if v == nil || !v.is(mapping) {
+	if v == nil || !v.Is(markup.Mapping) {
 		return nil
 	}
 	out := make(map[string]Dated[exact.Num])
 	for _, e := range v.entries() {
 		d := dated(e, func(v *value) (exact.Num, bool) { return v.num(is) })
 		if allow(e) && d != nil {
-			out[e.key] = d
+			out[e.Key()] = d
 		}
 	}
 	return out

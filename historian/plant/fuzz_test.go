@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -119,27 +118,6 @@ func checkComplete(t *testing.T, m *Model) {
 		if _, parent := m.Meter(e.Parent); !ok || source.Class.Energy == nil || source.Meter != e.ID || parent != (e.Parent != "") ||
 			(e.Kind == Direct) != (len(e.Key) == 0 && len(e.Units) == 1) && len(e.Units) > 0 {
 			t.Errorf("meter %+v", e)
-		}
-	}
-}
-
-// What would cost the YAML parser minutes or the memory of a computer is refused before.
-func TestHostileFiles(t *testing.T) {
-	for name, text := range map[string]string{
-		"quotes": strings.Repeat("\"", 1_000_000), "brackets": strings.Repeat("[", 500_000), "dashes": strings.Repeat("- ", 400_000),
-		"empty entries": strings.Repeat("-\n", 200_000), "empty keys": strings.Repeat("a:\n", 150_000), "keys": strings.Repeat("a: ''\n", 60_000),
-		"anchors": strings.Repeat("&a ", 200_000), "nested keys": strings.Repeat("a: ", 200_000),
-		"aliases": "a: &a [1,2,3,4,5,6,7,8,9]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n" +
-			"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
-	} {
-		begin := time.Now()
-		_, err := Parse("f", []byte(text))
-		var list Problems
-		if !errors.As(err, &list) || len(list) == 0 {
-			t.Errorf("%s: %.200v", name, err)
-		}
-		if took := time.Since(begin); took > 20*time.Second {
-			t.Errorf("%s took %v", name, took)
 		}
 	}
 }

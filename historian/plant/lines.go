@@ -5,17 +5,18 @@ import (
 	"slices"
 
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 	"kvarts/historian/telemetry"
 )
 
 // lines reads the list of lines.
 func (d *decoder) lines(file *block) {
-	seen, member := make(map[string]place), make(map[string]place)
+	seen, member := make(map[string]markup.Place), make(map[string]markup.Place)
 	file.list("lines", levelLine, func(b *block) {
 		l := &Line{UnitSeconds: make(map[string]Dated[exact.Num])}
 		b.require("id", "write for example id: CELL-1")
 		b.name("id", &l.ID)
-		b.unique(seen, "id", l.ID)
+		b.Unique(seen, "id", l.ID)
 		b.text("description", &l.Description)
 		if v := b.get("area"); v != nil && v.name(&l.Area) {
 			v.known("areas", "id", l.Area)
@@ -25,12 +26,12 @@ func (d *decoder) lines(file *block) {
 		}
 		b.require("steps", "list the operations in the order of the flow")
 		b.list("steps", levelStep, func(s *block) { l.Steps = append(l.Steps, d.step(s, l, member)) })
-		if v := b.get("steps"); v != nil && v.none() {
-			v.failAll("the list is empty", "list the operations in the order of the flow")
+		if v := b.get("steps"); v != nil && v.Empty() {
+			v.FailHidden("the list is empty", "list the operations in the order of the flow")
 		}
 		if v := b.require("out", "write the unit whose good pieces leave the line"); v != nil && v.name(&l.Out) {
 			if !slices.ContainsFunc(l.Steps, func(s Step) bool { return slices.Contains(s.Units, l.Out) }) {
-				v.fail("the unit is in none of the line's steps", "name one of them, usually the last")
+				v.Fail("the unit is in none of the line's steps", "name one of them, usually the last")
 			}
 		}
 		d.model.Lines = append(d.model.Lines, l)
@@ -39,22 +40,22 @@ func (d *decoder) lines(file *block) {
 }
 
 // step reads one member of steps.
-func (d *decoder) step(b *block, l *Line, member map[string]place) Step {
+func (d *decoder) step(b *block, l *Line, member map[string]markup.Place) Step {
 	s := Step{Per: Constant(exact.Int(1))}
 	b.require("name", "write the operation, for example print")
 	b.text("name", &s.Name)
 	if v := b.require("units", "list the step's units, which work side by side"); v != nil {
 		for _, id := range v.selection(0) {
 			if first, taken := member[id]; taken {
-				v.failAll(fmt.Sprintf("the unit %s is in a line already: %s", id, first), "a unit belongs to one step of one line")
+				v.FailHidden(fmt.Sprintf("the unit %s is in a line already: %s", id, first), "a unit belongs to one step of one line")
 				continue
 			}
-			member[id] = place{v.n.pos.line, v.path()}
+			member[id] = v.Place()
 			s.Units = append(s.Units, id)
 			d.model.index.units[id].Line = l.ID
 		}
-		if v.none() {
-			v.failAll("the list is empty", "list the step's units")
+		if v.Empty() {
+			v.FailHidden("the list is empty", "list the step's units")
 		}
 	}
 	if v := b.get("per"); v != nil {
@@ -78,7 +79,7 @@ func (d *decoder) step(b *block, l *Line, member map[string]place) Step {
 func (d *decoder) stepSeconds(b *block, l *Line, s *Step) Dated[exact.Num] {
 	if len(l.Product) == 0 {
 		if l.Product == nil && len(s.Units) > 0 {
-			b.missing("seconds", "write seconds per finished unit of the line, or the line's product, so that they follow from the ideals")
+			b.Missing("seconds", "write seconds per finished unit of the line, or the line's product, so that they follow from the ideals")
 		}
 		return nil
 	}
@@ -96,13 +97,13 @@ func (d *decoder) stepSeconds(b *block, l *Line, s *Step) Dated[exact.Num] {
 		case missing == "":
 			out = append(out, Since[exact.Num]{From: t, Value: x})
 		case len(out) > 0 || t >= l.Product[0].From && t >= s.Per[0].From && t != Always:
-			b.failAll(fmt.Sprintf("%s is not known%s", missing, d.since(t)), "add it to the product, or write seconds for the step")
+			b.FailHidden(fmt.Sprintf("%s is not known%s", missing, d.since(t)), "add it to the product, or write seconds for the step")
 			return nil
 		}
 	}
 	if len(out) == 0 && len(s.Units) > 0 {
 		_, missing := d.secondsAt(l, s, dates[len(dates)-1])
-		b.failAll(missing+" is not known", "add it to the product, or write seconds for the step")
+		b.FailHidden(missing+" is not known", "add it to the product, or write seconds for the step")
 	}
 	return out
 }

@@ -3,26 +3,20 @@ package plant
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"kvarts/historian/calendar"
+	"kvarts/historian/markup"
 )
 
 // Load reads and checks the file. The error is of type Problems when the file could be read.
 func Load(path string) (*Model, error) {
-	f, err := os.Open(path)
+	data, err := format.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read plant model: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read plant model %s: %w", path, err)
 	}
 	return Parse(path, data)
 }
@@ -30,23 +24,24 @@ func Load(path string) (*Model, error) {
 // Parse checks the text of a plant file. name stands in messages. The error is nil or of type Problems, with everything that
 // is wrong; then there is no Model.
 func Parse(name string, text []byte) (*Model, error) {
-	root, errs := readYAML(name, text)
+	doc := format.Parse(name, text)
+	root := doc.Root()
 	if root == nil {
-		return nil, errs
+		return nil, doc.Errors
 	}
-	d := newDecoder(name, root, errs)
-	d.file(&value{d: d, n: root})
-	if len(d.errs) > 0 {
-		return nil, arrange(d.errs)
+	d := newDecoder(doc)
+	d.file(d.value(root))
+	if len(doc.Errors) > 0 {
+		return nil, doc.Errors.Arrange()
 	}
 	m := d.model
 	sum := sha256.Sum256(text)
-	m.File, m.Text, m.Hash, m.Warnings = name, slices.Clone(text), hex.EncodeToString(sum[:]), arrange(d.warns)
+	m.File, m.Text, m.Hash, m.Warnings = name, slices.Clone(text), hex.EncodeToString(sum[:]), doc.Warnings.Arrange()
 	return m, nil
 }
 
-func newDecoder(name string, root *yamlNode, errs Problems) *decoder {
-	return &decoder{fileName: name, root: root, zone: time.UTC, errs: errs,
+func newDecoder(doc *markup.Document) *decoder {
+	return &decoder{doc: doc, zone: time.UTC,
 		model: &Model{Location: time.UTC, index: index{
 			calendars: map[string]int{}, products: map[string]*Product{}, classes: map[string]*Class{}, stages: map[string]*Stage{},
 			units: map[string]*Unit{}, lines: map[string]*Line{}, meters: map[string]*Meter{}, gateways: map[string]*Gateway{},
@@ -89,25 +84,8 @@ func (d *decoder) timeZone(b *block) {
 	zone, err := calendar.Zone(d.model.Zone)
 	if err != nil {
 		message, remedy, _ := strings.Cut(err.Error(), "; ")
-		v.fail("this zone cannot be used: "+message, remedy)
+		v.Fail("this zone cannot be used: "+message, remedy)
 		return
 	}
 	d.zone, d.model.Location = zone, zone
-}
-
-// maxProblems bounds a report: who indents a block wrongly gets a finding for each of its lines.
-const maxProblems = 200
-
-// arrange sorts by position and bounds.
-func arrange(list Problems) Problems {
-	slices.SortStableFunc(list, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	if more := len(list) - maxProblems; more > 0 {
-		list = append(list[:maxProblems:maxProblems], Problem{File: list[0].File, Message: fmt.Sprintf("and %d more", more)})
-	}
-	return list
 }

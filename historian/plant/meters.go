@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 )
 
 // meters reads the tree of meters and expands templates.
 func (d *decoder) meters(file *block) {
-	seen, fed := make(map[string]place), make(map[string]place)
+	seen, fed := make(map[string]markup.Place), make(map[string]markup.Place)
 	at := make(map[string]*block)
 	file.list("meters", levelMeter, func(b *block) {
 		t, ok := b.template("EM-CZ-{n:02}")
@@ -17,12 +18,12 @@ func (d *decoder) meters(file *block) {
 			return
 		}
 		if len(d.model.Meters)+t.count > maxUnits {
-			b.failAll(fmt.Sprintf("the model grows beyond %d meters", maxUnits), "check the counts")
+			b.FailHidden(fmt.Sprintf("the model grows beyond %d meters", maxUnits), "check the counts")
 			return
 		}
 		for n := t.first; n < t.first+t.count; n++ {
 			m := d.meter(b, expand(t.id, n), n, fed)
-			if b.unique(seen, "id", m.ID) {
+			if b.Unique(seen, "id", m.ID) {
 				d.model.Meters = append(d.model.Meters, m)
 				d.model.index.meters[m.ID] = m
 				at[m.ID] = b
@@ -42,7 +43,7 @@ func (d *decoder) meters(file *block) {
 			b.get("parent").refer("meters", m.Parent, sortedKeys(d.model.index.meters))
 		}
 		if path := loop(m.ID, above); path != "" && !circle {
-			b.get("parent").fail("the meters feed each other in a circle: "+path, "remove parent at the meter nearest to the grid")
+			b.get("parent").Fail("the meters feed each other in a circle: "+path, "remove parent at the meter nearest to the grid")
 			circle = true
 		}
 		d.checkMeter(b, m)
@@ -50,9 +51,9 @@ func (d *decoder) meters(file *block) {
 }
 
 // meter reads one meter, the n-th of its template. fed are the units that meters before it have as direct and behind them.
-func (d *decoder) meter(b *block, id string, n int, fed map[string]place) *Meter {
+func (d *decoder) meter(b *block, id string, n int, fed map[string]markup.Place) *Meter {
 	m := &Meter{ID: id, Kind: Shared, Source: id}
-	choice(b, "kind", &m.Kind, Direct, Shared)
+	markup.Choice(b.Get("kind"), &m.Kind, Direct, Shared)
 	var s string
 	if b.text("parent", &s) {
 		m.Parent = expand(s, n)
@@ -77,42 +78,42 @@ func (d *decoder) meter(b *block, id string, n int, fed map[string]place) *Meter
 }
 
 // single reports units that another meter has in the same part: as direct, or behind it.
-func (v *value) single(units []string, part string, seen map[string]place, remedy string) {
+func (v *value) single(units []string, part string, seen map[string]markup.Place, remedy string) {
 	for _, id := range units {
 		if first, taken := seen[part+" "+id]; taken {
-			v.failAll(fmt.Sprintf("the unit %s stands already in %s", id, first), remedy)
+			v.FailHidden(fmt.Sprintf("the unit %s stands already in %s", id, first), remedy)
 			continue
 		}
-		seen[part+" "+id] = place{v.n.pos.line, v.path()}
+		seen[part+" "+id] = v.Place()
 	}
 }
 
 // allocation reads a word, or {kind, signal, shares}.
 func (v *value) allocation(m *Meter) (k Key, ok bool) {
 	words := []KeyKind{KeyDirectKWh, KeyRunHours, KeyGoodUnits, KeyFlow, KeyShares}
-	if v.n.kind != mapping {
+	if v.Kind() != markup.Mapping {
 		if k.Kind, ok = choose(v, words...); ok && (k.Kind == KeyFlow || k.Kind == KeyShares) {
-			v.fail("this key needs more", "write key: {kind: flow, signal: NAME} or key: {kind: shares, shares: {UNIT: PART}}")
+			v.Fail("this key needs more", "write key: {kind: flow, signal: NAME} or key: {kind: shares, shares: {UNIT: PART}}")
 			return k, false
 		}
 		return k, ok
 	}
 	b := v.block(levelKey)
-	before := len(v.d.errs)
+	before := len(v.d.doc.Errors)
 	b.require("kind", "write one of "+or(words))
-	choice(b, "kind", &k.Kind, words...)
+	markup.Choice(b.Get("kind"), &k.Kind, words...)
 	b.text("signal", &k.Signal)
 	if s := b.get("signal"); (k.Kind == KeyFlow) != (s != nil) {
-		v.failAll("signal belongs to the kind flow, which needs it", "write {kind: flow, signal: NAME}")
+		v.FailHidden("signal belongs to the kind flow, which needs it", "write {kind: flow, signal: NAME}")
 	} else if s != nil {
 		v.d.checkFlow(s, k.Signal, m)
 	}
 	if s := b.get("shares"); (k.Kind == KeyShares) != (s != nil) {
-		v.failAll("shares belong to the kind shares, which needs them", "write {kind: shares, shares: {UNIT: PART}}")
+		v.FailHidden("shares belong to the kind shares, which needs them", "write {kind: shares, shares: {UNIT: PART}}")
 	} else if s != nil {
 		k.Shares = s.shares(m)
 	}
-	return k, len(v.d.errs) == before
+	return k, len(v.d.doc.Errors) == before
 }
 
 // checkFlow reports a signal that not all of the meter's units have.
@@ -120,7 +121,7 @@ func (d *decoder) checkFlow(v *value, signal string, m *Meter) {
 	for _, id := range m.Units {
 		c := d.model.index.units[id].Class
 		if s, ok := c.Signal(signal); !ok || s.Kind != Analog {
-			v.fail(fmt.Sprintf("the unit %s has no analog signal %q", id, signal), "name a measured flow that all of the meter's units have")
+			v.Fail(fmt.Sprintf("the unit %s has no analog signal %q", id, signal), "name a measured flow that all of the meter's units have")
 			return
 		}
 	}
@@ -130,17 +131,17 @@ func (d *decoder) checkFlow(v *value, signal string, m *Meter) {
 func (v *value) shares(m *Meter) map[string]exact.Num {
 	out := make(map[string]exact.Num)
 	for _, e := range v.entries() {
-		if !slices.Contains(m.Units, e.key) {
-			e.failAll(fmt.Sprintf("%q is none of the meter's units", e.key), "the meter feeds "+some(m.Units))
+		if !slices.Contains(m.Units, e.Key()) {
+			e.FailHidden(fmt.Sprintf("%q is none of the meter's units", e.Key()), "the meter feeds "+some(m.Units))
 			continue
 		}
 		if x, ok := e.num(aboveZero); ok {
-			out[e.key] = x
+			out[e.Key()] = x
 		}
 	}
 	for _, id := range m.Units {
-		if _, ok := out[id]; !ok && v.n.kind == mapping && !slices.ContainsFunc(v.n.pairs, func(p yamlPair) bool { return p.key.text == id }) {
-			v.failAll("the share of "+id+" is missing", "write one for each of the meter's units")
+		if _, ok := out[id]; !ok && v.Kind() == markup.Mapping && v.Find(id) == nil {
+			v.FailHidden("the share of "+id+" is missing", "write one for each of the meter's units")
 		}
 	}
 	return out
@@ -173,11 +174,11 @@ func (d *decoder) checkMeter(b *block, m *Meter) {
 	case m.Kind == Direct && d.model.index.units[m.Units[0]].Class.Energy != nil:
 		d.once(b, fmt.Sprintf("the unit %s has an energy register of its own, so that its energy would count twice", m.Units[0]), "list it under behind, and divide the rest with kind: shared and key: direct_kwh")
 	case m.Kind == Direct && b.get("key") != nil:
-		b.get("key").failAll("a direct meter divides nothing", "remove the key, or write kind: shared")
+		b.get("key").FailHidden("a direct meter divides nothing", "remove the key, or write kind: shared")
 	case m.Kind == Shared && len(m.Units) > 0 && b.get("key") == nil:
 		d.once(b, "the meter's energy is to be divided among its units, but nothing says how", "add key: run_hours, direct_kwh, good_units, {kind: flow, …} or {kind: shares, …}")
 	case m.Kind == Shared && len(m.Units) == 0 && b.get("key") != nil:
-		b.get("key").failAll("the meter has no units to divide among", "add units, or remove the key")
+		b.get("key").FailHidden("the meter has no units to divide among", "add units, or remove the key")
 	}
 	if m.Kind == Shared && len(m.Units) == 0 && len(m.Behind) == 0 && !slices.ContainsFunc(d.model.Meters, func(o *Meter) bool { return o.Parent == m.ID }) {
 		d.onceWarn(b, "the meter "+m.ID+" feeds no unit and no other meter: its energy stays unallocated", "add units")

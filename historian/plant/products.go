@@ -1,15 +1,19 @@
 package plant
 
-import "slices"
+import (
+	"slices"
+
+	"kvarts/historian/markup"
+)
 
 // areas reads the list of areas.
 func (d *decoder) areas(file *block) {
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	file.list("areas", levelArea, func(b *block) {
 		var a Area
 		b.require("id", "write a short name; it is the tag area of its units")
 		b.name("id", &a.ID)
-		b.unique(seen, "id", a.ID)
+		b.Unique(seen, "id", a.ID)
 		b.text("description", &a.Description)
 		d.model.Areas = append(d.model.Areas, a)
 	})
@@ -17,16 +21,16 @@ func (d *decoder) areas(file *block) {
 
 // products reads the list of products.
 func (d *decoder) products(file *block) {
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	file.list("products", levelProduct, func(b *block) {
 		p := &Product{}
 		b.require("name", "write the product's short name, for example M10")
 		b.name("name", &p.Name)
-		b.unique(seen, "name", p.Name)
+		b.Unique(seen, "name", p.Name)
 		b.text("description", &p.Description)
 		b.nums("watts", &p.Watts, aboveZero)
 		b.nums("mass_kg", &p.Mass, aboveZero)
-		p.Ideal = b.numsBy("ideal", aboveZero, func(v *value) bool { return v.known("classes", "name", v.key) })
+		p.Ideal = b.numsBy("ideal", aboveZero, func(v *value) bool { return v.known("classes", "name", v.Key()) })
 		d.model.Products = append(d.model.Products, p)
 		d.model.index.products[p.Name] = p
 	})
@@ -34,24 +38,24 @@ func (d *decoder) products(file *block) {
 
 // stages reads the list of stages.
 func (d *decoder) stages(file *block) {
-	seen, owners := make(map[string]place), make(map[string]place)
-	at := make(map[string]*value)
+	seen, owners := make(map[string]markup.Place), make(map[string]markup.Place)
+	at := make(map[string]*markup.Value)
 	file.list("stages", levelStage, func(b *block) {
 		s := &Stage{Carriers: []string{"electricity"}}
 		b.require("name", "write a short name, for example wafer")
 		b.name("name", &s.Name)
-		b.unique(seen, "name", s.Name)
+		b.Unique(seen, "name", s.Name)
 		b.text("description", &s.Description)
 		b.require("output", "write the unit of what the stage gives, for example kg or wafer")
 		b.text("output", &s.Output)
 		if v := b.require("classes", "list the classes whose units belong to the stage"); v != nil {
-			s.Classes = v.stageClasses(owners)
+			s.Classes = v.stageClasses(owners, b.Path())
 		}
 		b.goodAt(s)
 		b.input(s)
 		if v := b.get("carriers"); v != nil {
-			if s.Carriers = nil; v.none() {
-				v.failAll("the list is empty", "list the forms of energy, or remove the key for electricity")
+			if s.Carriers = nil; v.Empty() {
+				v.FailHidden("the list is empty", "list the forms of energy, or remove the key for electricity")
 			}
 			for _, item := range v.texts() {
 				if c, ok := choose(item, "electricity", "heat", "steam", "gas", "carbon"); ok && !slices.Contains(s.Carriers, c) {
@@ -61,7 +65,7 @@ func (d *decoder) stages(file *block) {
 		}
 		d.model.Stages = append(d.model.Stages, s)
 		d.model.index.stages[s.Name] = s
-		at[s.Name] = b.value
+		at[s.Name] = b.Value
 	})
 	above := func(name string) string {
 		if s, ok := d.model.index.stages[name]; ok {
@@ -71,14 +75,14 @@ func (d *decoder) stages(file *block) {
 	}
 	for _, s := range d.model.Stages {
 		if cycle := loop(s.Name, above); cycle != "" {
-			at[s.Name].failAll("the stages run in a circle: "+cycle, "remove from at the first stage of the chain")
+			at[s.Name].FailHidden("the stages run in a circle: "+cycle, "remove from at the first stage of the chain")
 			break
 		}
 	}
 }
 
-// stageClasses reads the classes of a stage; owners are those of the stages before.
-func (v *value) stageClasses(owners map[string]place) []string {
+// stageClasses reads the classes of a stage, which stands at path; owners are those of the stages before.
+func (v *value) stageClasses(owners map[string]markup.Place, path string) []string {
 	var out []string
 	for _, item := range v.texts() {
 		var name string
@@ -86,14 +90,14 @@ func (v *value) stageClasses(owners map[string]place) []string {
 			continue
 		}
 		if first, taken := owners[name]; taken {
-			item.fail("this class belongs to a stage already: "+first.String(), "leave it in one; single units can say stage themselves")
+			item.Fail("this class belongs to a stage already: "+first.String(), "leave it in one; single units can say stage themselves")
 			continue
 		}
-		owners[name] = place{item.n.pos.line, v.parent.path()}
+		owners[name] = markup.Place{Line: item.Pos().Line, Path: path}
 		out = append(out, name)
 	}
-	if v.none() {
-		v.failAll("the list is empty", "list the classes whose units belong to the stage")
+	if v.Empty() {
+		v.FailHidden("the list is empty", "list the classes whose units belong to the stage")
 	}
 	return out
 }
@@ -109,7 +113,7 @@ func (b *block) goodAt(s *Stage) {
 		b.require("good_at", "write the class at which good output is counted")
 	case !v.name(&s.GoodAt):
 	case !slices.Contains(s.Classes, s.GoodAt):
-		v.fail("good output must be counted at one of the stage's classes: "+some(s.Classes), "name one of them")
+		v.Fail("good output must be counted at one of the stage's classes: "+some(s.Classes), "name one of them")
 	}
 }
 
@@ -123,11 +127,11 @@ func (b *block) input(s *Stage) {
 	b.nums("recycled", &s.Recycled, belowOne)
 	for _, key := range []string{"input", "recycled"} {
 		if v := b.get(key); v != nil && from == nil {
-			v.failAll("the stage takes nothing from another", "add from, or remove it")
+			v.FailHidden("the stage takes nothing from another", "add from, or remove it")
 		}
 	}
 	if from != nil && b.get("input") == nil {
-		b.missing("input", "write how much of the other stage's output one piece takes")
+		b.Missing("input", "write how much of the other stage's output one piece takes")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kvarts/historian/markup"
 )
 
 // README.md documents the keys that the parser knows, in blocks of the same names, and marks as required what it requires.
@@ -30,11 +32,11 @@ func TestReadmeHasEveryKey(t *testing.T) {
 			documented[block] = append(documented[block], key)
 		}
 	}
-	for _, l := range levels() {
-		if diff := cmp.Diff(slices.Sorted(slices.Values(l.keys)), slices.Sorted(slices.Values(documented[l.name]))); diff != "" {
-			t.Errorf("%s (-parser +README):\n%s", l.name, diff)
+	for _, l := range format.Levels {
+		if diff := cmp.Diff(slices.Sorted(slices.Values(l.Keys)), slices.Sorted(slices.Values(documented[l.Name]))); diff != "" {
+			t.Errorf("%s (-parser +README):\n%s", l.Name, diff)
 		}
-		delete(documented, l.name)
+		delete(documented, l.Name)
 	}
 	if len(documented) > 0 {
 		t.Errorf("README documents blocks that there are not: %v", sortedKeys(documented))
@@ -45,7 +47,7 @@ func TestReadmeHasEveryKey(t *testing.T) {
 func TestEveryKeyIsRead(t *testing.T) {
 	const wrong = "{never: {heard: of}}"
 	for _, tt := range []struct {
-		level  level
+		level  markup.Level
 		text   string   // %s is the block's keys
 		preset []string // keys that others of the block need
 	}{
@@ -61,16 +63,16 @@ func TestEveryKeyIsRead(t *testing.T) {
 		{levelStep, "lines: [{steps: [{%s}]}]", nil}, {levelMeter, "meters: [{%s}]", []string{"id: m"}},
 		{levelKey, "meters: [{id: m, key: {%s}}]", []string{"kind: shares"}}, {levelGateway, "gateways: [{%s}]", nil}, {levelLimit, "limits: [{%s}]", nil},
 	} {
-		for _, key := range tt.level.keys {
+		for _, key := range tt.level.Keys {
 			keys := slices.DeleteFunc(slices.Clone(tt.preset), func(s string) bool { return strings.HasPrefix(s, key+":") })
 			separator := ", "
-			if tt.level.name == levelFile.name {
+			if tt.level.Name == levelFile.Name {
 				separator = "\n"
 			}
 			text := strings.Replace(tt.text, "%s", strings.Join(append(keys, key+": "+wrong), separator), 1)
 			_, err := Parse("f", []byte(text))
 			if !reports(err, key) {
-				t.Errorf("%s: the key %q is not read:\n%s\n%v", tt.level.name, key, text, err)
+				t.Errorf("%s: the key %q is not read:\n%s\n%v", tt.level.Name, key, text, err)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"kvarts/historian/markup"
 )
 
 // selection reads a list of units: ids, ranges "CZ-01..CZ-14" in the order of the model, and patterns "CZ-*". {n} stands for
@@ -18,7 +20,7 @@ func (v *value) selection(n int) []string {
 		}
 		for _, id := range item.selected(expand(s, n)) {
 			if seen[id] {
-				item.fail("the unit "+id+" is in the list already", "name it once")
+				item.Fail("the unit "+id+" is in the list already", "name it once")
 				break
 			}
 			seen[id] = true
@@ -40,7 +42,7 @@ func (v *value) selected(s string) []string {
 	case isRange:
 		i, j := d.position(first), d.position(last)
 		if i < 0 || j < i {
-			v.fail("there is no such range of units", "write FIRST..LAST with two units in the order in which the model lists them")
+			v.Fail("there is no such range of units", "write FIRST..LAST with two units in the order in which the model lists them")
 			return nil
 		}
 		for _, u := range d.model.Units[i : j+1] {
@@ -53,7 +55,7 @@ func (v *value) selected(s string) []string {
 			}
 		}
 		if len(out) == 0 {
-			v.fail("no unit matches this pattern", "write for example CZ-*")
+			v.Fail("no unit matches this pattern", "write for example CZ-*")
 			return nil
 		}
 	case d.model.index.units[s] == nil:
@@ -94,15 +96,10 @@ func (d *decoder) names(list, by string) []string {
 		return names
 	}
 	var out []string
-	for _, p := range d.root.pairs {
-		if p.key.text != list {
-			continue
-		}
-		for _, item := range p.value.items {
-			for _, q := range item.pairs {
-				if q.key.text == by && q.value.kind == scalar {
-					out = append(out, q.value.text)
-				}
+	if blocks := d.doc.Root().Find(list); blocks != nil && blocks.Kind() == markup.Sequence {
+		for _, item := range blocks.Items() {
+			if name := item.Find(by); name != nil && name.Kind() == markup.Scalar {
+				out = append(out, name.Raw())
 			}
 		}
 	}

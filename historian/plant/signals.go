@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"kvarts/historian/markup"
 )
 
 // Limits of a class.
@@ -23,7 +25,7 @@ var reservedFields = []string{"site", "area", "line", "unit", "time"}
 // signals reads the list of a class's signals.
 func (d *decoder) signals(b *block, c *Class, node string, sampling time.Duration) {
 	b.require("signals", "list what is stored of such a machine")
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	b.list("signals", levelSignal, func(s *block) {
 		proto := d.signal(s, node, sampling)
 		for _, each := range s.eaches() {
@@ -31,16 +33,16 @@ func (d *decoder) signals(b *block, c *Class, node string, sampling time.Duratio
 			sig.Name = strings.ReplaceAll(sig.Name, "{each}", strings.ToLower(each))
 			sig.Description = strings.ReplaceAll(sig.Description, "{each}", each)
 			sig.Node = strings.ReplaceAll(sig.Node, "{each}", each)
-			if s.fieldName(sig.Name) && s.unique(seen, "name", sig.Name) && len(c.Signals) < maxSignals {
+			if s.fieldName(sig.Name) && s.Unique(seen, "name", sig.Name) && len(c.Signals) < maxSignals {
 				c.Signals = append(c.Signals, sig)
 			}
 		}
 	})
 	if len(c.Signals) == maxSignals {
-		b.failAll(fmt.Sprintf("the class has more than %d signals", maxSignals), "split it into two classes")
+		b.FailHidden(fmt.Sprintf("the class has more than %d signals", maxSignals), "split it into two classes")
 	}
-	if v := b.get("signals"); v != nil && v.none() {
-		v.failAll("the list is empty", "list what is stored of such a machine")
+	if v := b.get("signals"); v != nil && v.Empty() {
+		v.FailHidden("the list is empty", "list what is stored of such a machine")
 	}
 }
 
@@ -52,14 +54,14 @@ func (b *block) eaches() []string {
 	}
 	var name string
 	if n := b.get("name"); n != nil {
-		name = n.n.text
+		name = n.Raw()
 	}
 	if !strings.Contains(name, "{each}") {
-		v.failAll("the signal's name has no {each} in it", "write for example name: zone_{each}_temp_c")
+		v.FailHidden("the signal's name has no {each} in it", "write for example name: zone_{each}_temp_c")
 		return nil
 	}
-	if v.none() {
-		v.failAll("the list is empty, so that there would be no signal", "list what {each} stands for")
+	if v.Empty() {
+		v.FailHidden("the list is empty, so that there would be no signal", "list what {each} stands for")
 	}
 	var out []string
 	for _, item := range v.texts() {
@@ -77,11 +79,11 @@ func (b *block) fieldName(name string) bool {
 	switch {
 	case at == nil || name == "":
 	case len(name) > maxNameBytes || !fieldName.MatchString(name):
-		at.fail("a signal's name has only small letters, digits and _, and begins with a letter", "write snake_case with the unit as suffix, for example heater_power_kw")
+		at.Fail("a signal's name has only small letters, digits and _, and begins with a letter", "write snake_case with the unit as suffix, for example heater_power_kw")
 	case strings.HasSuffix(name, statusSuffix):
-		at.fail(fmt.Sprintf("a signal must not end in %s, that name holds the status of another", statusSuffix), "for example _state")
+		at.Fail(fmt.Sprintf("a signal must not end in %s, that name holds the status of another", statusSuffix), "for example _state")
 	case slices.Contains(reservedFields, name):
-		at.fail("this is the name of a tag: "+strings.Join(reservedFields, ", ")+" are taken", "choose another")
+		at.Fail("this is the name of a tag: "+strings.Join(reservedFields, ", ")+" are taken", "choose another")
 	default:
 		return true
 	}
@@ -94,9 +96,9 @@ func (d *decoder) signal(b *block, node string, sampling time.Duration) Signal {
 	b.require("name", "write snake_case with the unit as suffix, for example heater_power_kw")
 	b.text("name", &s.Name)
 	b.text("description", &s.Description)
-	choice(b, "kind", &s.Kind, Analog, State, Counter, Register, Text)
+	markup.Choice(b.Get("kind"), &s.Kind, Analog, State, Counter, Register, Text)
 	s.Type = map[Kind]SignalType{Analog: Float, Register: Float, Counter: Int, State: Int, Text: String}[s.Kind]
-	choice(b, "type", &s.Type, Float, Int, String)
+	markup.Choice(b.Get("type"), &s.Type, Float, Int, String)
 	s.checkType(b)
 	b.text("unit", &s.Unit)
 	b.text("source_unit", &s.SourceUnit)
@@ -116,8 +118,8 @@ func (d *decoder) signal(b *block, node string, sampling time.Duration) Signal {
 // checkType holds type and kind against each other.
 func (s *Signal) checkType(b *block) {
 	allowed := map[Kind][]SignalType{Analog: {Float, Int}, Register: {Float, Int}, Counter: {Int, Float}, State: {Int, String}, Text: {String}}[s.Kind]
-	if v := b.get("type"); v != nil && slices.Contains([]SignalType{Float, Int, String}, SignalType(v.n.text)) && !slices.Contains(allowed, s.Type) {
-		v.fail(fmt.Sprintf("a signal of kind %s must be %s", s.Kind, or(allowed)), "correct the type or the kind")
+	if v := b.get("type"); v != nil && slices.Contains([]SignalType{Float, Int, String}, SignalType(v.Raw())) && !slices.Contains(allowed, s.Type) {
+		v.Fail(fmt.Sprintf("a signal of kind %s must be %s", s.Kind, or(allowed)), "correct the type or the kind")
 	}
 }
 
@@ -128,15 +130,15 @@ func (s *Signal) numeric() bool { return s.Kind == Analog || s.Kind == Counter |
 func (s *Signal) checkUnits(b *block) {
 	for _, key := range []string{"unit", "source_unit"} {
 		if v := b.get(key); v != nil && !s.numeric() {
-			v.fail(fmt.Sprintf("a signal of kind %s has no unit", s.Kind), "remove it, or correct the kind")
+			v.Fail(fmt.Sprintf("a signal of kind %s has no unit", s.Kind), "remove it, or correct the kind")
 		}
 	}
 	switch v := b.get("source_unit"); {
 	case v == nil:
 	case s.Unit == "":
-		v.fail("there is no unit to convert to", "write unit: what is to be stored")
+		v.Fail("there is no unit to convert to", "write unit: what is to be stored")
 	case s.Type == Int && s.Unit != s.SourceUnit:
-		v.fail("a converted value is not always a whole number, but the type is int", "write type: float")
+		v.Fail("a converted value is not always a whole number, but the type is int", "write type: float")
 	}
 }
 
@@ -148,18 +150,18 @@ func (s *Signal) ranges(b *block) {
 	}
 	items := v.items()
 	switch {
-	case v.n.kind != sequence:
+	case v.Kind() != markup.Sequence:
 	case !s.numeric():
-		v.failAll(fmt.Sprintf("a signal of kind %s has no range", s.Kind), "remove it, or correct the kind")
+		v.FailHidden(fmt.Sprintf("a signal of kind %s has no range", s.Kind), "remove it, or correct the kind")
 	case len(items) != 2:
-		v.failAll(fmt.Sprintf("a range has two numbers, this has %d", len(items)), "write for example range: [0, 180]")
+		v.FailHidden(fmt.Sprintf("a range has two numbers, this has %d", len(items)), "write for example range: [0, 180]")
 	default:
 		low, ok := items[0].num(anyNumber)
 		high, ok2 := items[1].num(anyNumber)
 		switch {
 		case !ok || !ok2:
 		case low.Cmp(high) >= 0:
-			v.failAll(fmt.Sprintf("the low end %s is not below the high end %s", low, high), "write the smaller number first")
+			v.FailHidden(fmt.Sprintf("the low end %s is not below the high end %s", low, high), "write the smaller number first")
 		default:
 			s.Range = &Range{low, high}
 		}
@@ -171,14 +173,14 @@ func (s *Signal) counting(b *block) {
 	cumulative := s.Kind == Counter || s.Kind == Register
 	for _, key := range []string{"reporting", "counter"} {
 		if v := b.get(key); v != nil && !cumulative {
-			v.failAll(fmt.Sprintf("a signal of kind %s does not count", s.Kind), "remove "+key+", or write kind: counter")
+			v.FailHidden(fmt.Sprintf("a signal of kind %s does not count", s.Kind), "remove "+key+", or write kind: counter")
 		}
 	}
 	if !cumulative {
 		s.Reporting = ""
 		return
 	}
-	choice(b, "reporting", &s.Reporting, OnChange, Periodic, PerBatch)
+	markup.Choice(b.Get("reporting"), &s.Reporting, OnChange, Periodic, PerBatch)
 	s.Rules = Constant(Rule{Kind: Reset})
 	if v := b.get("counter"); v != nil {
 		s.Rules = dated(v, (*value).rule)
@@ -187,20 +189,20 @@ func (s *Signal) counting(b *block) {
 
 // rule reads how a counter counts.
 func (v *value) rule() (r Rule, ok bool) {
-	if !v.is(mapping) {
+	if !v.Is(markup.Mapping) {
 		return r, false
 	}
 	b := v.block(levelCounter)
-	before := len(v.d.errs)
+	before := len(v.d.doc.Errors)
 	r.Kind = Reset
-	choice(b, "rule", &r.Kind, Reset, Rollover)
+	markup.Choice(b.Get("rule"), &r.Kind, Reset, Rollover)
 	if m := b.get("modulus"); m != nil {
 		r.Modulus, _ = m.num(aboveZero)
 		if r.Kind != Rollover {
-			m.fail("only a counter that rolls over has a modulus", "write rule: rollover, or remove it")
+			m.Fail("only a counter that rolls over has a modulus", "write rule: rollover, or remove it")
 		}
 	} else if r.Kind == Rollover {
-		b.missing("modulus", "write the value at which it begins again from 0, for example modulus: 65536")
+		b.Missing("modulus", "write the value at which it begins again from 0, for example modulus: 65536")
 	}
 	if e := b.get("epsilon"); e != nil {
 		r.Epsilon, _ = e.num(notNegative)
@@ -208,13 +210,13 @@ func (v *value) rule() (r Rule, ok bool) {
 	if m := b.get("max_per_s"); m != nil {
 		r.MaxPerSec, _ = m.num(aboveZero)
 		if r.Kind != Rollover {
-			m.fail("only a counter that rolls over uses the highest rate", "write rule: rollover, or remove it")
+			m.Fail("only a counter that rolls over uses the highest rate", "write rule: rollover, or remove it")
 		}
 	}
 	if r.Modulus.Sign() > 0 && r.Epsilon.Cmp(r.Modulus) >= 0 {
-		b.get("epsilon").fail("it is not below the modulus, so that every fall would be jitter", "write a small number")
+		b.get("epsilon").Fail("it is not below the modulus, so that every fall would be jitter", "write a small number")
 	}
-	return r, len(v.d.errs) == before
+	return r, len(v.d.doc.Errors) == before
 }
 
 // nodeForm is the identifier part of a node id, or a whole one with its namespace.
@@ -224,13 +226,13 @@ var nodeForm = regexp.MustCompile(`^(nsu=[^;]+;)?[sigb]=.+$`)
 const noNode = "none"
 
 func (v *value) node(dst *string) {
-	s, ok := v.scalar()
+	s, ok := v.Scalar()
 	switch {
 	case !ok:
 	case s == noNode:
 		*dst = noNode
 	case !nodeForm.MatchString(s) || len(s) > 1024:
-		v.fail("this is not a node id", "write s=NAME (in the unit's namespace), nsu=URI;s=NAME, or none if the collector does not read it; {unit}, {n}, {signal} and {each} are replaced")
+		v.Fail("this is not a node id", "write s=NAME (in the unit's namespace), nsu=URI;s=NAME, or none if the collector does not read it; {unit}, {n}, {signal} and {each} are replaced")
 	default:
 		*dst = s
 	}
@@ -238,7 +240,7 @@ func (v *value) node(dst *string) {
 
 // sampling reads a duration, or fastest.
 func (v *value) sampling(dst *time.Duration) {
-	if v.n.kind == scalar && v.n.text == "fastest" {
+	if v.Kind() == markup.Scalar && v.Raw() == "fastest" {
 		*dst = 0
 		return
 	}
@@ -249,20 +251,22 @@ func (v *value) sampling(dst *time.Duration) {
 
 // deadband reads none, 0.5 or 1%.
 func (b *block) deadband(s *Signal) {
-	v, text, ok := b.scalar("deadband")
+	v := b.get("deadband")
+	if v == nil {
+		return
+	}
+	text, ok := v.Scalar()
 	if !ok || text == "none" {
 		return
 	}
 	digits, percent := strings.CutSuffix(text, "%")
-	at := *v
-	at.n = &yamlNode{kind: scalar, pos: v.n.pos, text: digits}
-	x, ok := at.num(aboveZero)
+	x, ok := v.parseNum(digits, aboveZero)
 	switch {
 	case !ok:
 	case s.Kind != Analog:
-		v.fail("only an analog signal can have a deadband: small changes of others count", "remove it")
+		v.Fail("only an analog signal can have a deadband: small changes of others count", "remove it")
 	case percent && x.Float() > 100:
-		v.fail("a deadband of more than 100% lets nothing through", "write for example 0.5%")
+		v.Fail("a deadband of more than 100% lets nothing through", "write for example 0.5%")
 	default:
 		s.Deadband = text
 	}

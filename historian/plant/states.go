@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 )
 
 // categories maps what a file may write to a category: the names themselves and those of SEMI E10.
@@ -100,17 +101,17 @@ func (b *block) codes(state *Signal) Codes {
 	}
 	if v := b.get("codes"); v != nil {
 		for _, e := range v.entries() {
-			if _, err := strconv.ParseInt(e.key, 10, 64); err != nil && state != nil && state.Type == Int {
-				e.failAll(fmt.Sprintf("the code %q is no integer, but the signal %s is of type int", e.key, state.Name), "write the number that the machine sends, or type: string")
+			if _, err := strconv.ParseInt(e.Key(), 10, 64); err != nil && state != nil && state.Type == Int {
+				e.FailHidden(fmt.Sprintf("the code %q is no integer, but the signal %s is of type int", e.Key(), state.Name), "write the number that the machine sends, or type: string")
 				continue
 			}
 			if m, ok := e.meaning(); ok {
-				out[e.key] = m
+				out[e.Key()] = m
 			}
 		}
 	}
-	if v := b.get("codes"); len(out) == 0 && b.get("include") == nil && (v == nil || v.none()) {
-		b.failAll("the map has no codes", "write codes: {CODE: category}, or include: one of "+some(sortedKeys(included())))
+	if v := b.get("codes"); len(out) == 0 && b.get("include") == nil && (v == nil || v.Empty()) {
+		b.FailHidden("the map has no codes", "write codes: {CODE: category}, or include: one of "+some(sortedKeys(included())))
 	}
 	return out
 }
@@ -122,7 +123,7 @@ func (v *value) include(out Codes, states []standardState, state *Signal) {
 		case !numbers:
 			out[s.name] = s.Meaning
 		case s.number < 0:
-			v.fail(fmt.Sprintf("its states are told by name, but the signal %s is of type int", state.Name), "collect the state's name as type: string, or write the codes")
+			v.Fail(fmt.Sprintf("its states are told by name, but the signal %s is of type int", state.Name), "collect the state's name as type: string, or write the codes")
 			return
 		default:
 			m := s.Meaning
@@ -136,7 +137,7 @@ func (v *value) include(out Codes, states []standardState, state *Signal) {
 
 // meaning reads a category, or {category, reason}.
 func (v *value) meaning() (m Meaning, ok bool) {
-	if v.n.kind != mapping {
+	if v.Kind() != markup.Mapping {
 		m.Category, ok = v.category()
 		return m, ok
 	}
@@ -152,7 +153,7 @@ func (v *value) meaning() (m Meaning, ok bool) {
 // roles reads which signals are what, and checks that they can be.
 func (d *decoder) roles(b *block, c *Class) {
 	v := b.get("roles")
-	if v == nil || !v.is(mapping) {
+	if v == nil || !v.Is(markup.Mapping) {
 		return
 	}
 	r := v.block(levelRoles)
@@ -179,7 +180,7 @@ func (d *decoder) roles(b *block, c *Class) {
 		if e == nil {
 			continue
 		}
-		name, ok := e.scalar()
+		name, ok := e.Scalar()
 		if !ok {
 			continue
 		}
@@ -192,10 +193,10 @@ func (d *decoder) roles(b *block, c *Class) {
 			}
 			e.refer("this class's signals", name, names)
 		case !slices.Contains(role.kinds, s.Kind) || !slices.Contains(role.types, s.Type):
-			e.fail(fmt.Sprintf("the signal is of kind %s and type %s, but as %s it must be %s of type %s", s.Kind, s.Type, role.name, or(role.kinds), or(role.types)),
+			e.Fail(fmt.Sprintf("the signal is of kind %s and type %s, but as %s it must be %s of type %s", s.Kind, s.Type, role.name, or(role.kinds), or(role.types)),
 				"name another signal, or correct its kind and type")
 		case role.unit != "" && s.Unit != role.unit:
-			e.fail(fmt.Sprintf("the signal is stored in %q, but as %s it must be in %s", s.Unit, role.name, role.unit),
+			e.Fail(fmt.Sprintf("the signal is stored in %q, but as %s it must be in %s", s.Unit, role.name, role.unit),
 				fmt.Sprintf("write unit: %s, and source_unit: what the machine sends", role.unit))
 		default:
 			*role.dst = s
@@ -219,14 +220,14 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // dictionary reads {code: words}.
 func (b *block) dictionary(key string, check func(*value, string) bool) map[string]string {
 	v := b.get(key)
-	if v == nil || !v.is(mapping) {
+	if v == nil || !v.Is(markup.Mapping) {
 		return nil
 	}
 	out := make(map[string]string)
 	for _, e := range v.entries() {
 		var s string
 		if e.words(&s) && check(e, s) {
-			out[e.key] = s
+			out[e.Key()] = s
 		}
 	}
 	return out

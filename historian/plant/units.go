@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kvarts/historian/exact"
+	"kvarts/historian/markup"
 )
 
 // Limits of a model's size; wrong counts are more likely than larger plants.
@@ -49,18 +50,18 @@ func (b *block) template(example string) (t template, ok bool) {
 	t.has = b.get("count") != nil
 	v := b.require("id", "write for example id: "+example)
 	ok = b.text("id", &t.id)
-	ok = (!t.has || b.integer("count", &t.count, 1, maxCount)) && ok
-	ok = (b.get("first") == nil || b.integer("first", &t.first, 0, maxNumber)) && ok
+	ok = (!t.has || b.Integer("count", &t.count, 1, maxCount)) && ok
+	ok = (b.get("first") == nil || b.Integer("first", &t.first, 0, maxNumber)) && ok
 	if !ok {
 		return t, false
 	}
 	numbered := numberForm.MatchString(t.id)
 	switch {
 	case t.count > 1 && !numbered:
-		v.fail(fmt.Sprintf("there are %d of it, but the id has no {n}, so that they would share one", t.count), `write for example id: "`+example+`"`)
+		v.Fail(fmt.Sprintf("there are %d of it, but the id has no {n}, so that they would share one", t.count), `write for example id: "`+example+`"`)
 		return t, false
 	case numbered && !t.has:
-		v.fail("the id has {n}, but nothing says how many there are", "add count")
+		v.Fail("the id has {n}, but nothing says how many there are", "add count")
 		return t, false
 	}
 	return t, v.checkName(expand(t.id, t.first)) && v.checkName(expand(t.id, t.first+t.count-1))
@@ -68,10 +69,10 @@ func (b *block) template(example string) (t template, ok bool) {
 
 // unitList reads the list of units and expands templates.
 func (d *decoder) unitList(file *block) {
-	if v := file.require("units", "list the machines"); v != nil && v.none() {
-		v.failAll("the list is empty", "list the machines")
+	if v := file.require("units", "list the machines"); v != nil && v.Empty() {
+		v.FailHidden("the list is empty", "list the machines")
 	}
-	seen := make(map[string]place)
+	seen := make(map[string]markup.Place)
 	file.list("units", levelUnit, func(b *block) {
 		t, ok := b.template("CZ-{n:02}")
 		proto := &Unit{}
@@ -96,7 +97,7 @@ func (d *decoder) unitList(file *block) {
 			return
 		}
 		if len(d.model.Units)+t.count > maxUnits {
-			b.failAll(fmt.Sprintf("the model grows beyond %d units", maxUnits), "check the counts")
+			b.FailHidden(fmt.Sprintf("the model grows beyond %d units", maxUnits), "check the counts")
 			return
 		}
 		overrides := b.overrides()
@@ -109,12 +110,12 @@ func (d *decoder) unitList(file *block) {
 				at, ideal = o, maps.Clone(own)
 				d.settings(o, &u, ideal)
 			}
-			if b.unique(seen, "id", u.ID) {
+			if b.Unique(seen, "id", u.ID) {
 				d.finishUnit(at, &u, ideal)
 			}
 		}
 		for _, id := range sortedKeys(overrides) {
-			overrides[id].failAll(fmt.Sprintf("the template has no unit %q", id), "it makes "+expand(t.id, t.first)+" to "+expand(t.id, t.first+t.count-1))
+			overrides[id].FailHidden(fmt.Sprintf("the template has no unit %q", id), "it makes "+expand(t.id, t.first)+" to "+expand(t.id, t.first+t.count-1))
 		}
 	})
 }
@@ -123,8 +124,8 @@ func (b *block) overrides() map[string]*block {
 	out := make(map[string]*block)
 	if v := b.get("overrides"); v != nil {
 		for _, e := range v.entries() {
-			if e.is(mapping) {
-				out[e.key] = e.block(levelOverride)
+			if e.Is(markup.Mapping) {
+				out[e.Key()] = e.block(levelOverride)
 			}
 		}
 	}
@@ -144,10 +145,10 @@ func (d *decoder) settings(b *block, u *Unit, ideal map[string]Dated[exact.Num])
 	if v := b.get("product"); v != nil {
 		u.Product = dated(v, (*value).product).over(u.Product)
 	}
-	maps.Copy(ideal, b.numsBy("ideal", aboveZero, func(v *value) bool { return v.known("products", "name", v.key) }))
+	maps.Copy(ideal, b.numsBy("ideal", aboveZero, func(v *value) bool { return v.known("products", "name", v.Key()) }))
 	b.text("server", &u.Server)
 	if v := b.get("endpoint"); v != nil && v.words(&u.Endpoint) && !strings.HasPrefix(u.Endpoint, "opc.tcp://") {
-		v.fail("this is not an endpoint", "write opc.tcp://HOST:PORT")
+		v.Fail("this is not an endpoint", "write opc.tcp://HOST:PORT")
 	}
 	t := tuned{u.MinorStop, u.Hold, u.MinKW, u.RatedKW, u.Credit, u.Namespace}
 	b.tuned(&t)

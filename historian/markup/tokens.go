@@ -1,4 +1,4 @@
-package config
+package markup
 
 import (
 	"fmt"
@@ -6,7 +6,16 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// checkTokens refuses, before the recursive parser sees them, constructs that a configuration does not use, and what
+// Limits of what the parser is given, whatever the file is about.
+const (
+	// maxEmpty bounds keys and list entries without a value, which are mistakes anyway: the parser's work for them is
+	// quadratic.
+	maxEmpty = 1000
+	maxKeys  = 5000 // of one block: likewise quadratic. The longest that makes sense list the elements of an array, or the codes of a state map
+	maxDepth = 64   // the parser is recursive and keeps a path for each level
+)
+
+// checkTokens refuses, before the recursive parser sees them, constructs that no file here uses, and what
 // would take it memory or time without end. It notes where a '#' cut a value.
 func checkTokens(tokens token.Tokens, cutByHash map[int]string) *Problem {
 	var n nesting
