@@ -12,14 +12,14 @@ import (
 // library keeps the plant's models, which are long texts, as long as no other was applied.
 type library struct {
 	mu      sync.Mutex
-	mark    string
+	mark    evidence.ModelsMark
 	history plant.History
 }
 
 // history is all models that were applied until now. What counts of them at an earlier moment is asked of the history.
 func (e *Engine) history(ctx context.Context) (plant.History, error) {
 	now := e.now()
-	mark, err := modelsMark(ctx, e.client, now)
+	mark, err := evidence.ReadModelsMark(ctx, e.client, now)
 	if err != nil {
 		return nil, err
 	}
@@ -71,5 +71,5 @@ func (p *plan) models(v calendar.Interval) string {
 	if len(p.spans) == 1 && p.spans[0].Version != nil {
 		return p.spans[0].Version.Hash
 	}
-	return modelsOf(p.history, v, p.horizon)
+	return evidence.ModelsOf(p.history, v, p.horizon)
 }

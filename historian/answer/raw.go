@@ -49,7 +49,7 @@ type gatherer func(ctx context.Context, client *influx.Client, p *plan, r ref, v
 // gather is the gatherer of the evidence in a store.
 func gather(ctx context.Context, client *influx.Client, p *plan, r ref, v calendar.Interval) (source, error) {
 	if r.level == Line {
-		return gatherLine(ctx, client, p.history, r.id, v, p.horizon, p.horizon)
+		return evidence.GatherLine(ctx, client, p.history, r.id, v, p.horizon, p.horizon)
 	}
 	in, _, err := evidence.Gather(ctx, client, p.history, r.id, v, p.horizon, p.horizon)
 	if err != nil {
@@ -99,5 +99,5 @@ func between(s source, windows []calendar.Interval) []ledger.Facts {
 
 // fatal tells trouble that concerns every unit (the store cannot be asked, nobody waits any more) from that of one.
 func fatal(ctx context.Context, err error) bool {
-	return err != nil && (ctx.Err() != nil || storeFailed(err))
+	return err != nil && (ctx.Err() != nil || evidence.StoreFailed(err))
 }

@@ -78,7 +78,7 @@ func (s *cycle) bench(ctx context.Context, t task) (*bench, error) {
 		l := &b.slots[i]
 		l.place = b.placeAt(l.From)
 		l.inputs = b.prints[hourOf(l.From)]
-		l.model = modelsOf(s.history, l.Interval, s.now)
+		l.model = evidence.ModelsOf(s.history, l.Interval, s.now)
 		known = known || l.inputs != "" || l.stored != nil
 		l.dirty = known && l.stale()
 	}

@@ -276,5 +276,5 @@ func (s *cycle) note(t task, r Report, err error) {
 // stops says that an error ends the cycle, as the store cannot be worked with or nobody waits any more. Others are one
 // subject's own.
 func stops(ctx context.Context, err error) bool {
-	return err != nil && (ctx.Err() != nil || storeFailed(err))
+	return err != nil && (ctx.Err() != nil || evidence.StoreFailed(err))
 }

@@ -21,7 +21,7 @@ func (s *cycle) line(ctx context.Context, t task) (Report, error) {
 			if span.Version == nil {
 				continue
 			}
-			l, err := gatherLine(ctx, s.client, s.history, t.subject.ID, span.Interval, s.now, s.now)
+			l, err := evidence.GatherLine(ctx, s.client, s.history, t.subject.ID, span.Interval, s.now, s.now)
 			if err != nil {
 				return b.report(), err
 			}

@@ -36,7 +36,7 @@ func (s *cycle) sumDays(ctx context.Context, b *bench) error {
 		if !ok {
 			continue
 		}
-		slice.ComputedAt, slice.Model = s.now, modelsOf(s.history, d.Interval, s.now)
+		slice.ComputedAt, slice.Model = s.now, evidence.ModelsOf(s.history, d.Interval, s.now)
 		was := stored[d.From]
 		switch {
 		case was == nil:
