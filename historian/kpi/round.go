@@ -2,6 +2,8 @@ package kpi
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 
 	"kvarts/historian/exact"
@@ -45,6 +47,9 @@ func Allocate(total int64, weights []exact.Num) (shares []int64, ok bool) {
 	if sum.IsZero() {
 		return shares, false
 	}
+	if whole, fits := allocateWhole(total, weights, sum); fits {
+		return whole, true
+	}
 	amount := exact.Int(total)
 	negative := total < 0
 	if negative {
@@ -59,6 +64,40 @@ func Allocate(total int64, weights []exact.Num) (shares []int64, ok bool) {
 			whole = whole.Neg()
 		}
 		shares[i], _ = whole.Int64() // no share is above the total
+	}
+	return shares, true
+}
+
+// allocateWhole is Allocate for whole weights, which the ledger's are, in integers: fractions that are made only to be rounded
+// cost more than all else in a month of a plant's energy. fits is false when a number on the way does not fit 64 bits.
+func allocateWhole(total int64, weights []exact.Num, sum exact.Num) (shares []int64, fits bool) {
+	whole, ok := sum.Int64()
+	if !ok || total == math.MinInt64 {
+		return nil, false
+	}
+	amount := uint64(max(total, -total))
+	shares = make([]int64, len(weights))
+	rest := make([]uint64, len(weights))
+	order := make([]int, len(weights))
+	missing := int64(amount)
+	for i, w := range weights {
+		n, ok := w.Int64()
+		if !ok {
+			return nil, false
+		}
+		hi, lo := bits.Mul64(amount, uint64(max(n, 0)))
+		floor, r := bits.Div64(hi, lo, uint64(whole)) // a weight is at most their sum, so a share at most the amount
+		shares[i], rest[i], order[i] = int64(floor), r, i
+		missing -= shares[i]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rest[b], rest[a]) })
+	for _, i := range order[:missing] {
+		shares[i]++
+	}
+	if total < 0 {
+		for i := range shares {
+			shares[i] = -shares[i]
+		}
 	}
 	return shares, true
 }
