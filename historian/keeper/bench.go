@@ -124,6 +124,12 @@ func (b *bench) touched() []calendar.Interval {
 	return calendar.NewSet(all...)
 }
 
+// touchedIn are the dirty slices among those that are about to be computed: of days that came onto the bench only because
+// others depend on them, too, what a touched slice reaches is computed with it, as it will not be dirty again.
+func (b *bench) touchedIn(need calendar.Set) []calendar.Interval {
+	return calendar.NewSet(b.touched()...).Intersect(need)
+}
+
 // tail is what follows the slices that are over, as far as the task goes; empty when nothing was recorded there.
 func (b *bench) tail(w calendar.Interval) calendar.Interval {
 	v := calendar.Interval{From: b.slots[len(b.slots)-1].To, To: w.To}

@@ -326,3 +326,19 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("backfill of the future: %v", err)
 	}
 }
+
+// Whenever nobody waits any more, a round ends with that, and the next one with everything.
+func TestCancelledAnywhere(t *testing.T) {
+	w := newWorks(t)
+	for n := 1; n < 40; n++ {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n*n)*200*time.Microsecond)
+		if _, err := w.Cycle(ctx); err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	w.cycle()
+	if r := w.cycle(); r.Written != 0 {
+		t.Errorf("round after a whole one wrote %+v", r)
+	}
+}

@@ -25,7 +25,7 @@ func (s *cycle) unit(ctx context.Context, t task) (Report, error) {
 	}
 	if len(zones) > 0 {
 		if b, err = s.recompute(ctx, t, b, zones); err != nil {
-			return b.report(), err
+			return Report{}, err
 		}
 		if err := s.store(ctx, b); err != nil {
 			return b.report(), err
@@ -40,17 +40,17 @@ func (s *cycle) recompute(ctx context.Context, t task, b *bench, zones []calenda
 	for {
 		in, err := s.gather(ctx, t.subject.ID, hullOf(need))
 		if err != nil {
-			return b, err
+			return nil, err
 		}
 		all := slices.Clone([]calendar.Interval(need))
-		for _, z := range zones {
+		for _, z := range append(b.touchedIn(need), zones...) {
 			all = append(all, reach(in, z))
 		}
 		wider := b.snap(calendar.NewSet(all...).Clip(calendar.Interval{From: all[0].From - maxReach, To: s.now}))
 		if b.holds(wider) && len(wider.Minus(calendar.Set{hullOf(need)})) == 0 {
 			u, err := ledger.New(in)
 			if err != nil {
-				return b, err
+				return nil, err
 			}
 			b.compute(u, in, wider)
 			s.seal(t.subject, b, in)
@@ -64,7 +64,7 @@ func (s *cycle) recompute(ctx context.Context, t task, b *bench, zones []calenda
 		if !b.holds(need) {
 			t.window = hull(t.window, hullOf(need))
 			if b, err = s.bench(ctx, t); err != nil {
-				return b, err
+				return nil, err
 			}
 		}
 	}
