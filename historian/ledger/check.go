@@ -62,10 +62,10 @@ func check(in *Input) error {
 	c.counter("good", in.Good)
 	c.counter("scrap", in.Scrap)
 	c.counter("energy", in.Energy)
-	c.ideals("ideals", in.Ideals)
+	c.ideals("ideals", in.Ideals, c.notNegative)
 	for i, w := range in.Watts {
 		c.from("watts", i, w.From, i > 0 && w.From < in.Watts[i-1].From)
-		c.positive("watts", i, w.PerPiece)
+		c.notNegative("watts", i, w.PerPiece)
 	}
 	c.bookings(in.Booked)
 	for i, s := range in.ScrapReports {
@@ -122,10 +122,14 @@ func (c *checker) duration(list string, i int, d time.Duration) {
 }
 
 // quantity checks an amount in quanta.
-func (c *checker) quantity(list string, i int, q exact.Num) {
+func (c *checker) notNegative(list string, i int, q exact.Num) {
 	if q.Sign() < 0 {
 		c.fail(list, i, q, "is negative")
 	}
+}
+
+func (c *checker) quantity(list string, i int, q exact.Num) {
+	c.notNegative(list, i, q)
 	if _, whole := q.Int64(); !whole && !c.exact {
 		c.fail(list, i, q, "is not a whole number of quanta within 64 bits")
 	}
@@ -146,10 +150,10 @@ func (c *checker) states(states []State) {
 	}
 }
 
-func (c *checker) ideals(list string, ideals []Ideal) {
+func (c *checker) ideals(list string, ideals []Ideal, value func(list string, i int, q exact.Num)) {
 	for i, d := range ideals {
 		c.from(list, i, d.From, i > 0 && d.From < ideals[i-1].From)
-		c.positive(list, i, d.Seconds)
+		value(list, i, d.Seconds)
 	}
 }
 

@@ -48,8 +48,8 @@ func TestNewRefuses(t *testing.T) {
 		{func(in *ledger.Input) {
 			in.Total = &ledger.Counter{Swaps: []ledger.Swap{{Initial: exact.Int(100)}}, Rules: []ledger.Rule{roll}}
 		}, "total.swaps[0]: 100: is not below the modulus 100"},
-		{func(in *ledger.Input) { in.Ideals = []ledger.Ideal{{}} }, "ideals[0]: 0: is not above zero"},
-		{func(in *ledger.Input) { in.Watts = []ledger.Watts{{PerPiece: exact.Int(-1)}} }, "watts[0]: -1: is not above zero"},
+		{func(in *ledger.Input) { in.Ideals = []ledger.Ideal{{Seconds: exact.Int(-1)}} }, "ideals[0]: -1: is negative"},
+		{func(in *ledger.Input) { in.Watts = []ledger.Watts{{PerPiece: exact.Int(-1)}} }, "watts[0]: -1: is negative"},
 		{func(in *ledger.Input) { in.Booked = []ledger.Booking{{}} }, "booked[0]: [1970-01-01T00:00:00Z, 1970-01-01T00:00:00Z): does not end after it begins"},
 		{func(in *ledger.Input) {
 			in.Booked = []ledger.Booking{{Interval: calendar.Interval{To: 1}, Good: exact.Int(-1)}}

@@ -187,6 +187,17 @@ func TestIdealsHaveDates(t *testing.T) {
 	expect(t, &f, want{ledger.NoIdealPieces: "0", ledger.IdealTotal: "400"})
 }
 
+// TestIdealsEnd: from an entry of 0 on nothing is known, which is not a piece that takes no time and has no watts.
+func TestIdealsEnd(t *testing.T) {
+	in := unit(states("0 run"), func(in *ledger.Input) {
+		in.Ideals = []ledger.Ideal{{From: at(0), Product: "A", Seconds: num("2")}, {From: at(4), Product: "test"}}
+		in.Watts = []ledger.Watts{{From: at(0), Product: "A", PerPiece: num("8")}, {From: at(4), Product: "test"}}
+		in.Total = counter("0 0, 12 1200")
+	})
+	f := mustNew(t, in).Facts(between(0, 12))
+	expect(t, &f, want{ledger.IdealTotal: "800", ledger.NoIdealPieces: "800", ledger.NoWattsPieces: "800"})
+}
+
 // TestRoundedShares: without Exact, the shares of a delta are whole quanta that add up to it.
 func TestRoundedShares(t *testing.T) {
 	in := unit(states("0 run"), ideal("1.6"), func(in *ledger.Input) {

@@ -88,14 +88,14 @@ type Limits struct {
 type Ideal struct {
 	From    telemetry.Instant // math.MinInt64: always
 	Product string
-	Seconds exact.Num // per piece, above 0
+	Seconds exact.Num // per piece; 0: none is known from here on
 }
 
 // Watts is the nominal power of one good piece, from a date on: what energy per watt is divided by.
 type Watts struct {
 	From     telemetry.Instant // math.MinInt64: always
 	Product  string
-	PerPiece exact.Num // Wp, above 0
+	PerPiece exact.Num // Wp; 0: none is known from here on
 }
 
 // RuleKind says what a falling value means.

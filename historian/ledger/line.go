@@ -72,7 +72,7 @@ func (l *LineInput) checkSeconds() error {
 			return fmt.Errorf("prepare line %q: unit seconds of %q, which is none of its units", l.ID, unit)
 		}
 		c := &checker{unit: unit}
-		if c.ideals("unit_seconds", seconds); c.err != nil {
+		if c.ideals("unit_seconds", seconds, c.positive); c.err != nil {
 			return fmt.Errorf("prepare line %q: %w", l.ID, c.err)
 		}
 	}

@@ -41,7 +41,7 @@ func idealAt(ideals []Ideal, product string, t telemetry.Instant) factor {
 	for _, d := range slices.Backward(ideals) {
 		if d.From <= t && (product == "" || d.Product == product) {
 			// s per piece = ns per nano-piece
-			return newFactor(d.Seconds)
+			return knownFactor(d.Seconds)
 		}
 	}
 	return factor{}
@@ -50,10 +50,18 @@ func idealAt(ideals []Ideal, product string, t telemetry.Instant) factor {
 func wattsAt(watts []Watts, product string, t telemetry.Instant) factor {
 	for _, w := range slices.Backward(watts) {
 		if w.From <= t && (product == "" || w.Product == product) {
-			return newFactor(w.PerPiece.Mul(exact.Frac(MicrosPerWatt, NanosPerPiece)))
+			return knownFactor(w.PerPiece.Mul(exact.Frac(MicrosPerWatt, NanosPerPiece)))
 		}
 	}
 	return factor{}
+}
+
+// knownFactor is none for 0, which says that nothing is known.
+func knownFactor(x exact.Num) factor {
+	if x.IsZero() {
+		return factor{}
+	}
+	return newFactor(x)
 }
 
 // products are the products booked, after the "" of counted pieces.
