@@ -126,5 +126,5 @@ func run(ctx context.Context, o options, out io.Writer, terminal bool) (*books, 
 		return nil, err
 	}
 	b.print(out)
-	return b, nil
+	return b, p.explain(context.WithoutCancel(ctx), out)
 }

@@ -38,6 +38,7 @@ type plant struct {
 	store    *store.Store
 	agent    *agent.Agent
 	client   *influx.Client
+	begun    telemetry.Instant // when everything was collected
 }
 
 // simulated is one machine with its OPC UA server and its own account of what it made.
@@ -179,7 +180,7 @@ func (p *plant) start(ctx context.Context, group *errgroup.Group) error {
 			return fmt.Errorf("wait for the collector to subscribe to %s: %w", m.server, err)
 		}
 	}
-	return nil
+	return p.describe(wait)
 }
 
 func (s *simulated) run(ctx context.Context) error { return s.runner.Run(ctx, nil) }

@@ -74,12 +74,13 @@ func (p *plant) next(out io.Writer) {
 
   status page    http://%s/
   ask the store  go run ./historian query --url %s 'SELECT last(wire_speed_m_per_s) FROM wire_saw GROUP BY unit'
+  explain it     go run ./historian kpi oee --url %s --each unit --from now-5m
   configuration  %s
   look around    go run ./collector browse %s
 
 Ctrl-C stops and settles the books.
 
-`, p.status, p.store.URL(), p.config, p.machines[0].srv.Endpoint())
+`, p.status, p.store.URL(), p.store.URL(), p.config, p.machines[0].srv.Endpoint())
 }
 
 func table(v, before *status.View) string {
