@@ -28,8 +28,9 @@ const GapMeasurement = "gap"
 // Gap is one entry of the loss ledger: between From and To, both included, values of Server (of Unit or of Signal
 // only, when they are set) are or may be missing.
 //
-// Times are source times where the loss has them, else the server's publish times; a Gap is widened, never narrowed,
-// to be sure to hold what was lost.
+// Times are source times where the loss has them, else the server's publish times; where a bound is in doubt a Gap is the
+// wider one, to be sure to hold what was lost. That of an item that cannot be monitored reaches beyond the next try, so
+// into the future, and is written anew with its true end when that is known: readers take the union of entries, up to now.
 type Gap struct {
 	Server string
 	Group  string // subscription, when only one of the server's is concerned
