@@ -1,7 +1,6 @@
 package kpi
 
 import (
-	"cmp"
 	"time"
 
 	"kvarts/historian/calendar"
@@ -178,10 +177,4 @@ func (r *Result) coverageFindings(at Place, l Limits) []Finding {
 		}
 	}
 	return out
-}
-
-// CompareFindings orders findings for a list: by unit, the graver first, by code, by time.
-func CompareFindings(a, b Finding) int {
-	return cmp.Or(cmp.Compare(a.Unit, b.Unit), cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Code, b.Code),
-		cmp.Compare(a.Interval.From, b.Interval.From), cmp.Compare(a.Interval.To, b.Interval.To))
 }

@@ -73,18 +73,6 @@ func TestFindingsHaveEvidence(t *testing.T) {
 	}
 }
 
-func TestFindingsAreListedByWeight(t *testing.T) {
-	list := []kpi.Finding{
-		{Place: kpi.Place{Unit: "B"}, Code: kpi.PerformanceOverOne, Severity: kpi.Error},
-		{Place: kpi.Place{Unit: "A"}, Code: kpi.CounterDropIgnored, Severity: kpi.Info},
-		{Place: kpi.Place{Unit: "A"}, Code: kpi.NoIdealFound, Severity: kpi.Error},
-	}
-	slices.SortFunc(list, kpi.CompareFindings)
-	if list[0].Code != kpi.NoIdealFound || list[1].Code != kpi.CounterDropIgnored || list[2].Unit != "B" {
-		t.Errorf("order %v", list)
-	}
-}
-
 func TestE79DoesNotLookAtTheCalendar(t *testing.T) {
 	f := facts(t, sums{ledger.Span: "3600", ledger.E79Run: "3600", ledger.E79IdealTotal: "3000", ledger.E79IdealGood: "3000"})
 	f.Findings = ledger.Findings(ledger.RanUnscheduled | ledger.RanInPlannedStop | ledger.UnmappedState)

@@ -1,13 +1,5 @@
 package ledger
 
-import "slices"
-
-// ParseField is the inverse of Field.String.
-func ParseField(name string) (Field, bool) {
-	i := slices.Index(fieldNames[:], name)
-	return Field(max(i, 0)), i >= 0
-}
-
 // findingNames are the names of the findings by their bit, as answers and stored slices give them.
 var findingNames = [...]string{
 	"unmapped_state", "ran_unscheduled", "ran_in_planned_stop", "counter_missing", "counter_reset_assumed",
@@ -23,13 +15,4 @@ func (s Findings) Names() []string {
 		}
 	}
 	return names
-}
-
-// ParseFinding is the finding of a name.
-func ParseFinding(name string) (Finding, bool) {
-	i := slices.Index(findingNames[:], name)
-	if i < 0 {
-		return 0, false
-	}
-	return 1 << i, true
 }
