@@ -102,7 +102,7 @@ func TestModelApplyAndShow(t *testing.T) {
 			t.Fatalf("%v: exit code %d", args, code)
 		}
 	}
-	faster := changedPlant(t, "wire_saw: 0.525", "wire_saw: 0.5")
+	faster := changedPlant(t, "wire_saw: 0.49", "wire_saw: 0.45")
 	apply(demoPlant, "always")
 	apply(faster, "2026-12-01", "--dry-run")
 	apply(faster, "2026-12-01")
@@ -113,7 +113,7 @@ func TestModelApplyAndShow(t *testing.T) {
 	if len(h) != 2 {
 		t.Fatalf("%d versions", len(h))
 	}
-	for at, ideal := range map[string]string{"2000-01-01T00:00:00Z": "21/40", "2026-11-30T18:59:59Z": "21/40", "2026-11-30T19:00:00Z": "1/2"} { // midnight in Almaty
+	for at, ideal := range map[string]string{"2000-01-01T00:00:00Z": "49/100", "2026-11-30T18:59:59Z": "49/100", "2026-11-30T19:00:00Z": "9/20"} { // midnight in Almaty
 		moment, err := momentOr(at, 0)
 		if err != nil {
 			t.Fatal(err)
