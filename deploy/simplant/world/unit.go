@@ -1,7 +1,6 @@
 package world
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -322,8 +321,6 @@ func (u *Unit) made() (total, scrap float64) {
 	dt := u.elapsed()
 	return u.making.total + u.making.perSecond*dt, u.making.scrap + u.making.scrapSecond*dt
 }
-
-var errSignal = errors.New("signal")
 
 // floor cuts a count, not fooled by what floating point leaves just below a whole number.
 func floor(x float64) float64 { return math.Floor(x + 1e-6) }
