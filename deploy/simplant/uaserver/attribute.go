@@ -10,8 +10,12 @@ import (
 // numberType is the abstract base of all numeric data types.
 const numberType = id.Number
 
-// accessCurrentRead is the AccessLevel of every variable: readable, nothing else.
-const accessCurrentRead = uint8(1)
+// Bits of the AccessLevel (OPC 10000-3 §8.57): every variable is readable, some have a
+// history, nothing else.
+const (
+	accessCurrentRead = uint8(1 << 0)
+	accessHistoryRead = uint8(1 << 2)
+)
 
 // read answers the Read service (OPC 10000-4 §5.11.2).
 func (s *Server) read(c *call, r *ua.ReadRequest) {
@@ -123,18 +127,25 @@ func (s *Server) variableAttribute(n *node, attr ua.AttributeID) (any, bool) {
 	case ua.AttributeIDIsAbstract:
 		return n.abstract, isType
 	case ua.AttributeIDAccessLevel, ua.AttributeIDUserAccessLevel:
-		return accessCurrentRead, !isType
+		access := accessCurrentRead
+		if n.historizing() {
+			access |= accessHistoryRead
+		}
+		return access, !isType
 	case ua.AttributeIDMinimumSamplingInterval:
 		if n.unchanged {
 			return float64(-1), !isType // unknown
 		}
 		return inMilliseconds(s.limits.MinSamplingInterval), !isType
 	case ua.AttributeIDHistorizing:
-		return false, !isType
+		return n.historizing(), !isType
 	default:
 		return nil, false
 	}
 }
+
+// historizing tells whether n is a variable with a history.
+func (n *node) historizing() bool { return n.variable != nil && n.variable.historizing() }
 
 // dimensions is the ArrayDimensions of n: for arrays of unknown lengths, zeros.
 func dimensions(n *node) []uint32 {

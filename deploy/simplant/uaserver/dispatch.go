@@ -47,14 +47,12 @@ var mutating = map[uint32]string{
 
 // unsupported names services that are recognised and refused.
 var unsupported = map[uint32]string{
-	id.HistoryReadRequest_Encoding_DefaultBinary:           "HistoryRead",
-	id.TransferSubscriptionsRequest_Encoding_DefaultBinary: "TransferSubscriptions",
-	id.SetTriggeringRequest_Encoding_DefaultBinary:         "SetTriggering",
-	id.QueryFirstRequest_Encoding_DefaultBinary:            "QueryFirst",
-	id.QueryNextRequest_Encoding_DefaultBinary:             "QueryNext",
-	id.RegisterServerRequest_Encoding_DefaultBinary:        "RegisterServer",
-	id.RegisterServer2Request_Encoding_DefaultBinary:       "RegisterServer2",
-	id.FindServersOnNetworkRequest_Encoding_DefaultBinary:  "FindServersOnNetwork",
+	id.SetTriggeringRequest_Encoding_DefaultBinary:        "SetTriggering",
+	id.QueryFirstRequest_Encoding_DefaultBinary:           "QueryFirst",
+	id.QueryNextRequest_Encoding_DefaultBinary:            "QueryNext",
+	id.RegisterServerRequest_Encoding_DefaultBinary:       "RegisterServer",
+	id.RegisterServer2Request_Encoding_DefaultBinary:      "RegisterServer2",
+	id.FindServersOnNetworkRequest_Encoding_DefaultBinary: "FindServersOnNetwork",
 }
 
 // request is a decoded request; body is nil when the service is refused in any case,
@@ -77,6 +75,13 @@ func decodeRequest(b []byte) (req request, err error) {
 		return request{}, badFrame(ua.StatusBadDecodingError, "decode request type: %v", err)
 	}
 	number := typeID.NodeID.IntID()
+	if number == id.HistoryReadRequest_Encoding_DefaultBinary {
+		r, err := decodeHistoryRead(b[n:])
+		if err != nil {
+			return request{}, badFrame(ua.StatusBadDecodingError, "%v", err)
+		}
+		return request{service: "HistoryRead", header: r.RequestHeader, body: r}, nil
+	}
 	if name, ok := mutating[number]; ok {
 		status := ua.StatusBadServiceUnsupported
 		if number == id.WriteRequest_Encoding_DefaultBinary {
@@ -131,9 +136,7 @@ func (s *Server) dispatch(p peer, requestID uint32, body []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.faults.frozen {
-		s.thawed.Wait()
-	}
+	s.awaitThaw()
 	s.requests[c.service]++
 	if req.mutating {
 		s.stats.Mutations++
@@ -148,6 +151,13 @@ func (s *Server) dispatch(p peer, requestID uint32, body []byte) error {
 	}
 	s.serve(c, req.body)
 	return nil
+}
+
+// awaitThaw holds a request while the server is frozen; mu is held.
+func (s *Server) awaitThaw() {
+	for s.faults.frozen {
+		s.thawed.Wait()
+	}
 }
 
 // serve routes a request to its service; mu is held.
@@ -177,6 +187,8 @@ func (s *Server) serve(c *call, body ua.Request) {
 	switch r := body.(type) {
 	case *ua.ReadRequest:
 		s.read(c, r)
+	case *historyReadRequest:
+		s.historyRead(c, sess, r)
 	case *ua.BrowseRequest:
 		s.browse(c, sess, r)
 	case *ua.BrowseNextRequest:
@@ -209,6 +221,8 @@ func (s *Server) serveSubscription(c *call, sess *session, body ua.Request) {
 		s.setPublishingMode(c, sess, r)
 	case *ua.DeleteSubscriptionsRequest:
 		s.deleteSubscriptions(c, sess, r)
+	case *ua.TransferSubscriptionsRequest:
+		s.transferSubscriptions(c, sess, r)
 	case *ua.CreateMonitoredItemsRequest:
 		s.createMonitoredItems(c, sess, r)
 	case *ua.ModifyMonitoredItemsRequest:

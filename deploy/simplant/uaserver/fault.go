@@ -2,7 +2,6 @@ package uaserver
 
 import (
 	"context"
-
 	"fmt"
 	"time"
 
@@ -20,6 +19,8 @@ type faults struct {
 	ackStatus       ua.StatusCode
 	garbageQueue    map[string][]garbage
 	frozen          bool
+	history         HistoryFaults
+	transfer        ua.StatusCode // of every TransferSubscriptions result, when bad
 }
 
 type serviceFault struct {

@@ -157,6 +157,7 @@ func FuzzDispatch(f *testing.F) {
 			s.sessions[token] = &session{
 				id: ua.NewTwoByteNodeID(1), token: token, peer: p, activated: true, timeout: 1e9, seen: s.now(),
 				subs: make(map[uint32]*subscription), points: make(map[string]*continuation),
+				history: make(map[string]*historyRead),
 			}
 		}
 		if err := s.dispatch(p, 1, b); err != nil {

@@ -27,6 +27,12 @@ type Options struct {
 	// Now is the wall clock of server timestamps, publish times and CurrentTime;
 	// nil means time.Now. Publishing cycles and timeouts always run in real time.
 	Now func() time.Time
+	// History is how many values of each variable are kept for HistoryRead; 0: none.
+	// NodeSpec.History and NodeSpec.Past override it.
+	History int
+	// AnonymousTransfer lets anonymous sessions take over each other's subscriptions, as
+	// many servers do. OPC 10000-4 §5.14.7 refuses that on channels without security.
+	AnonymousTransfer bool
 	// FirstSequence is the sequence number of a subscription's first notification;
 	// 0 means 1. Near 4294967295 it makes the rollover to 1 testable.
 	FirstSequence uint32
@@ -62,12 +68,17 @@ type Limits struct {
 	MaxNodesPerTranslate     uint32
 	MaxNodesPerRegister      uint32
 	MaxMonitoredItemsPerCall uint32
-	MaxContinuationPoints    int // per session
+	MaxContinuationPoints    int // of Browse, per session
 	MaxReferencesPerNode     int // references in one Browse answer, upper bound
-	MaxRequestSize           uint32
-	MaxChunkCount            uint32
-	MaxPendingResponseBytes  int // unread responses of one connection before its requests wait
-	HandshakeTimeout         time.Duration
+
+	MaxNodesPerHistoryRead       uint32
+	MaxHistoryValues             int // values of a node in one HistoryRead answer
+	MaxHistoryContinuationPoints int // per session
+
+	MaxRequestSize          uint32
+	MaxChunkCount           uint32
+	MaxPendingResponseBytes int // unread responses of one connection before its requests wait
+	HandshakeTimeout        time.Duration
 }
 
 // DefaultLimits are those of a mid-size real server: generous enough for 5,000 items
@@ -95,10 +106,15 @@ func DefaultLimits() Limits {
 		MaxMonitoredItemsPerCall: 1000,
 		MaxContinuationPoints:    10,
 		MaxReferencesPerNode:     1000,
-		MaxRequestSize:           1 << 20, // a thousand items need a tenth; bounds the nesting that gopcua's decoder follows
-		MaxChunkCount:            1024,
-		MaxPendingResponseBytes:  61 << 20, // a thousand items need a tenth; bounds the nesting that gopcua's decoder follows
-		HandshakeTimeout:         10 * time.Second,
+
+		MaxNodesPerHistoryRead:       100,
+		MaxHistoryValues:             10_000,
+		MaxHistoryContinuationPoints: 100, // a request with the most nodes may leave one for each
+
+		MaxRequestSize:          1 << 20, // a thousand items need a tenth; bounds the nesting that gopcua's decoder follows
+		MaxChunkCount:           1024,
+		MaxPendingResponseBytes: 61 << 20,
+		HandshakeTimeout:        10 * time.Second,
 	}
 }
 
@@ -126,6 +142,9 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxMonitoredItemsPerCall, d.MaxMonitoredItemsPerCall)
 	setDefault(&l.MaxContinuationPoints, d.MaxContinuationPoints)
 	setDefault(&l.MaxReferencesPerNode, d.MaxReferencesPerNode)
+	setDefault(&l.MaxNodesPerHistoryRead, d.MaxNodesPerHistoryRead)
+	setDefault(&l.MaxHistoryValues, d.MaxHistoryValues)
+	setDefault(&l.MaxHistoryContinuationPoints, d.MaxHistoryContinuationPoints)
 	setDefault(&l.MaxRequestSize, d.MaxRequestSize)
 	setDefault(&l.MaxChunkCount, d.MaxChunkCount)
 	setDefault(&l.MaxPendingResponseBytes, d.MaxPendingResponseBytes)

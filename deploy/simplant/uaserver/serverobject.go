@@ -1,6 +1,7 @@
 package uaserver
 
 import (
+	"math"
 	"time"
 
 	"github.com/gopcua/opcua/id"
@@ -26,8 +27,9 @@ func always(v any) func(*Server) any { return func(*Server) any { return v } }
 func (sp *space) addServerObject(server *node) {
 	caps := sp.addObject(id.Server_ServerCapabilities, "ServerCapabilities", server, id.HasComponent, id.ServerCapabilitiesType)
 	sp.addObject(id.Server_ServerCapabilities_OperationLimits, "OperationLimits", caps, id.HasComponent, id.OperationLimitsType)
+	sp.addObject(id.HistoryServerCapabilities, "HistoryServerCapabilities", caps, id.HasComponent, id.HistoryServerCapabilitiesType)
 	sp.addObject(id.Server_ServerRedundancy, "ServerRedundancy", server, id.HasComponent, id.ServerRedundancyType)
-	for _, table := range [][]standardVar{serverVars(), statusVars(), capabilityVars(), limitVars()} {
+	for _, table := range [][]standardVar{serverVars(), statusVars(), capabilityVars(), limitVars(), historyVars()} {
 		for _, v := range table {
 			sp.addStandardVar(v)
 		}
@@ -105,7 +107,8 @@ func capabilityVars() []standardVar {
 		prop(id.Server_ServerCapabilities_MaxBrowseContinuationPoints, "MaxBrowseContinuationPoints", id.UInt16,
 			func(s *Server) any { return uint16(s.limits.MaxContinuationPoints) }),
 		prop(id.Server_ServerCapabilities_MaxQueryContinuationPoints, "MaxQueryContinuationPoints", id.UInt16, always(uint16(0))),
-		prop(id.Server_ServerCapabilities_MaxHistoryContinuationPoints, "MaxHistoryContinuationPoints", id.UInt16, always(uint16(0))),
+		prop(id.Server_ServerCapabilities_MaxHistoryContinuationPoints, "MaxHistoryContinuationPoints", id.UInt16,
+			func(s *Server) any { return uint16(min(s.limits.MaxHistoryContinuationPoints, math.MaxUint16)) }),
 		prop(id.Server_ServerCapabilities_MaxArrayLength, "MaxArrayLength", id.UInt32, always(uint32(0))),
 		prop(id.Server_ServerCapabilities_MaxStringLength, "MaxStringLength", id.UInt32, always(uint32(0))),
 	}
@@ -121,12 +124,47 @@ func limitVars() []standardVar {
 	items := func(l *Limits) uint32 { return l.MaxMonitoredItemsPerCall }
 	return []standardVar{
 		limit(id.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead, "MaxNodesPerRead", func(l *Limits) uint32 { return l.MaxNodesPerRead }),
+		limit(id.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData, "MaxNodesPerHistoryReadData",
+			func(l *Limits) uint32 { return l.MaxNodesPerHistoryRead }),
 		limit(id.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse, "MaxNodesPerBrowse", func(l *Limits) uint32 { return l.MaxNodesPerBrowse }),
 		limit(id.Server_ServerCapabilities_OperationLimits_MaxNodesPerRegisterNodes, "MaxNodesPerRegisterNodes", func(l *Limits) uint32 { return l.MaxNodesPerRegister }),
 		limit(id.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIDs, "MaxNodesPerTranslateBrowsePathsToNodeIds",
 			func(l *Limits) uint32 { return l.MaxNodesPerTranslate }),
 		limit(id.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall, "MaxMonitoredItemsPerCall", items),
 	}
+}
+
+// historyVars say what HistoryRead can do (OPC 10000-11 §5.4.2): read raw values, nothing else.
+func historyVars() []standardVar {
+	prop := func(num uint32, name string, dataType uint32, read func(*Server) any) standardVar {
+		return standardVar{num: num, name: name, parent: id.HistoryServerCapabilities, property: true, dataType: dataType, read: read}
+	}
+	vars := []standardVar{
+		prop(id.HistoryServerCapabilities_AccessHistoryDataCapability, "AccessHistoryDataCapability", id.Boolean, always(true)),
+		prop(id.HistoryServerCapabilities_ServerTimestampSupported, "ServerTimestampSupported", id.Boolean, always(true)),
+		prop(id.HistoryServerCapabilities_MaxReturnDataValues, "MaxReturnDataValues", id.UInt32,
+			func(s *Server) any { return uint32(s.limits.MaxHistoryValues) }),
+		prop(id.HistoryServerCapabilities_MaxReturnEventValues, "MaxReturnEventValues", id.UInt32, always(uint32(0))),
+	}
+	for _, not := range []struct {
+		num  uint32
+		name string
+	}{
+		{id.HistoryServerCapabilities_AccessHistoryEventsCapability, "AccessHistoryEventsCapability"},
+		{id.HistoryServerCapabilities_InsertDataCapability, "InsertDataCapability"},
+		{id.HistoryServerCapabilities_ReplaceDataCapability, "ReplaceDataCapability"},
+		{id.HistoryServerCapabilities_UpdateDataCapability, "UpdateDataCapability"},
+		{id.HistoryServerCapabilities_DeleteRawCapability, "DeleteRawCapability"},
+		{id.HistoryServerCapabilities_DeleteAtTimeCapability, "DeleteAtTimeCapability"},
+		{id.HistoryServerCapabilities_InsertEventCapability, "InsertEventCapability"},
+		{id.HistoryServerCapabilities_ReplaceEventCapability, "ReplaceEventCapability"},
+		{id.HistoryServerCapabilities_UpdateEventCapability, "UpdateEventCapability"},
+		{id.HistoryServerCapabilities_DeleteEventCapability, "DeleteEventCapability"},
+		{id.HistoryServerCapabilities_InsertAnnotationCapability, "InsertAnnotationCapability"},
+	} {
+		vars = append(vars, prop(not.num, not.name, id.Boolean, always(false)))
+	}
+	return vars
 }
 
 func (s *Server) build() *ua.BuildInfo {

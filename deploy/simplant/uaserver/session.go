@@ -21,9 +21,10 @@ type session struct {
 	timeout   time.Duration
 	seen      time.Time // engine time of the last request
 	subs      map[uint32]*subscription
-	publishes []*publishCall  // waiting Publish requests, oldest first
-	farewells []statusMessage // StatusChange messages of subscriptions that ended
-	points    map[string]*continuation
+	publishes []*publishCall           // waiting Publish requests, oldest first
+	farewells []statusMessage          // StatusChange messages of subscriptions that ended
+	points    map[string]*continuation // of Browse
+	history   map[string]*historyRead  // continuation points of HistoryRead
 }
 
 // sessionOf finds the activated session that c belongs to and notes its activity.
@@ -61,6 +62,7 @@ func (s *Server) createSession(c *call, r *ua.CreateSessionRequest) {
 		seen:    s.now(),
 		subs:    make(map[uint32]*subscription),
 		points:  make(map[string]*continuation),
+		history: make(map[string]*historyRead),
 	}
 	s.sessions[sess.token] = sess
 	s.stats.Sessions++
@@ -160,8 +162,8 @@ func (s *Server) closeSession(c *call, r *ua.CloseSessionRequest) {
 	s.respond(c, &ua.CloseSessionResponse{})
 }
 
-// endSession removes a session. Without deletion its subscriptions run on, unreachable,
-// until their lifetime ends, as on a server without TransferSubscriptions.
+// endSession removes a session. Without deletion its subscriptions run on until their
+// lifetime ends or a session of the same user takes them over.
 func (s *Server) endSession(sess *session, deleteSubscriptions bool) {
 	s.failPublishes(sess, ua.StatusBadSessionClosed)
 	delete(s.sessions, sess.token)

@@ -163,10 +163,10 @@ func TestNothingCanBeChanged(t *testing.T) {
 	if r.s.Mutations() != 7 {
 		t.Errorf("%d counted", r.s.Mutations())
 	}
-	r.fault(&ua.HistoryReadRequest{HistoryReadDetails: ua.NewExtensionObject(nil)}, ua.StatusBadServiceUnsupported)
-	r.fault(&ua.TransferSubscriptionsRequest{}, ua.StatusBadServiceUnsupported)
+	r.fault(&ua.SetTriggeringRequest{}, ua.StatusBadServiceUnsupported)
+	r.fault(&ua.QueryNextRequest{}, ua.StatusBadServiceUnsupported)
 	got := r.s.Requests()
-	for _, name := range []string{"Write", "Call", "HistoryRead", "TransferSubscriptions"} {
+	for _, name := range []string{"Write", "Call", "SetTriggering", "QueryNext"} {
 		if got[name] != 1 {
 			t.Errorf("%d %s requests counted", got[name], name)
 		}

@@ -84,6 +84,7 @@ var objectTypes = []typeSpec{
 	{num: id.ServerType, name: "ServerType", parent: id.BaseObjectType},
 	{num: id.ServerCapabilitiesType, name: "ServerCapabilitiesType", parent: id.BaseObjectType},
 	{num: id.OperationLimitsType, name: "OperationLimitsType", parent: id.FolderType},
+	{num: id.HistoryServerCapabilitiesType, name: "HistoryServerCapabilitiesType", parent: id.BaseObjectType},
 	{num: id.ServerRedundancyType, name: "ServerRedundancyType", parent: id.BaseObjectType},
 }
 

@@ -36,6 +36,7 @@ const (
 type subscription struct {
 	id       uint32
 	sess     *session // nil after its session ended
+	user     string   // who created it; empty: anonymous
 	state    subState
 	enabled  bool // PublishingEnabled
 	priority uint8

@@ -46,7 +46,7 @@ func (s *Server) createSubscription(c *call, sess *session, r *ua.CreateSubscrip
 		return
 	}
 	sub := &subscription{
-		id: s.newID(), sess: sess, enabled: r.PublishingEnabled, priority: r.Priority,
+		id: s.newID(), sess: sess, user: sess.user, enabled: r.PublishingEnabled, priority: r.Priority,
 		seq: s.opts.FirstSequence, items: make(map[uint32]*item),
 	}
 	sub.apply(s.limits.revise(r.RequestedPublishingInterval, r.RequestedLifetimeCount, r.RequestedMaxKeepAliveCount, r.MaxNotificationsPerPublish))

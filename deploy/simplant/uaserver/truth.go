@@ -179,6 +179,8 @@ type Stats struct {
 	Published        uint64 // monitored item notifications in them
 	KeepAlives       uint64
 	Republished      uint64
+	HistoryValues    uint64 // values and bounds in HistoryRead answers
+	Transfers        uint64 // subscriptions that changed their session
 	Forgotten        uint64 // unacknowledged messages pushed out of a retransmission queue
 	Acknowledgements uint64
 	StaleAcks        uint64 // acknowledgements of messages that are not kept

@@ -36,6 +36,11 @@ type NodeSpec struct {
 	States []string
 	// Description is the Description attribute.
 	Description string
+	// History is how many values are kept for HistoryRead; 0: Options.History, negative:
+	// none. The node's Historizing attribute and access level say whether there are any.
+	History int
+	// Past, when not nil, gives the values for HistoryRead in place of kept ones.
+	Past Past
 	// Initial is the first value, set at creation. Without it the variable has no value
 	// and the status BadWaitingForInitialData.
 	Initial any
@@ -74,6 +79,9 @@ type Variable struct {
 	rng   *Range
 	cur   sample
 	items []*item // monitored items on its Value, in order of creation
+
+	memory     *memory // kept values for HistoryRead; nil: none
+	regenerate Past    // makes them instead
 }
 
 // ID returns the node id with its namespace URI; it is the same after every restart.
@@ -156,8 +164,11 @@ func (s *Server) AddVariable(spec NodeSpec) (*Variable, error) {
 	if n.rank == 0 {
 		n.rank = -1
 	}
-	v := &Variable{srv: s, node: n, id: s.space.expanded(key), rng: spec.Range}
+	v := &Variable{srv: s, node: n, id: s.space.expanded(key), rng: spec.Range, regenerate: spec.Past}
 	v.cur = sample{status: ua.StatusBadWaitingForInitialData, server: s.wall()}
+	if v.regenerate == nil {
+		v.memory = s.newMemory(spec.History)
+	}
 	n.variable = v
 	if err := s.space.insert(n, parent, id.HasComponent, itemType(&spec)); err != nil {
 		return nil, err
@@ -310,6 +321,9 @@ func (s *Server) SetAll(updates []Update) error {
 // take makes smp the current value and offers it to every monitored item; mu is held.
 func (v *Variable) take(smp sample, now time.Time) {
 	v.cur = smp
+	if v.memory != nil {
+		v.memory.add(&smp)
+	}
 	v.srv.truth.generated(v, &smp)
 	for _, it := range v.items {
 		it.offer(&smp, now)
