@@ -51,7 +51,7 @@ func newItem(r *Result, b Basis) (Item, error) {
 			return exact.Num{}
 		}
 		var n exact.Num
-		n, err = Convert(q.Num, r.Element, r.Unit, b.unit())
+		n, err = Convert(q.Num, r.Element, r.Unit, b.Unit())
 		return n
 	}
 	it.lod = amount(r.LOD)
@@ -107,7 +107,7 @@ func Assess(s Subject, results []Result, p Policy, asof telemetry.Instant) (*Ans
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("assess %s: %w", s, err)
 	}
-	a := &Answer{Sample: s.Sample, Lot: s.Lot, Policy: p}
+	a := &Answer{Sample: s.Sample, Lot: s.Lot, Policy: p, Counted: []Item{}}
 	bySample := make(map[string]map[string][]Item) // element → sample → methods
 	for _, r := range a.standing(results, asof) {
 		it, err := newItem(&r, p.Basis)
@@ -174,25 +174,7 @@ func approvedAt(r *Result, asof telemetry.Instant) bool {
 func (a *Answer) choose(samples map[string][]Item) {
 	var chosen []Item
 	for _, methods := range samples {
-		slices.SortFunc(methods, compareMethods)
-		best := methods[0]
-		for _, other := range methods[1:] {
-			if contradict(&best, &other) {
-				a.Findings = append(a.Findings, fmt.Sprintf("%s in %s: %s and %s contradict each other; the larger counts", best.Element, best.Sample, best.says(), other.says()))
-			}
-		}
-		for _, other := range methods[1:] {
-			if contradict(&best, &other) && other.WideHigh.Cmp(best.WideHigh.Num) > 0 {
-				best = other
-			}
-		}
-		chosen = append(chosen, best)
-		for _, it := range methods {
-			if it.Hash != best.Hash {
-				it.LeftOut = best.Method + " counts"
-				a.LeftOut = append(a.LeftOut, it)
-			}
-		}
+		chosen = append(chosen, a.chooseMethod(methods))
 	}
 	slices.SortFunc(chosen, func(x, y Item) int {
 		_, hx := x.ends(&a.Policy)
@@ -204,6 +186,28 @@ func (a *Answer) choose(samples map[string][]Item) {
 		it.LeftOut = "sample " + chosen[0].Sample + " may hold more"
 		a.LeftOut = append(a.LeftOut, it)
 	}
+}
+
+// chooseMethod takes one of the results of one element in one sample.
+func (a *Answer) chooseMethod(methods []Item) Item {
+	slices.SortFunc(methods, compareMethods)
+	first, best := methods[0], methods[0]
+	for _, other := range methods[1:] {
+		if !contradict(&first, &other) {
+			continue
+		}
+		a.Findings = append(a.Findings, fmt.Sprintf("%s in %s: %s and %s contradict each other; the larger counts", first.Element, first.Sample, first.says(), other.says()))
+		if other.WideHigh.Cmp(best.WideHigh.Num) > 0 {
+			best = other
+		}
+	}
+	for _, it := range methods {
+		if it.Method != best.Method {
+			it.LeftOut = best.Method + " counts"
+			a.LeftOut = append(a.LeftOut, it)
+		}
+	}
+	return best
 }
 
 // compareMethods puts the one that counts first: the lowest LOD (one that is not known is last), then the latest, then the larger.
@@ -219,7 +223,7 @@ func contradict(x, y *Item) bool {
 }
 
 // says is what a method says, in words.
-func (it *Item) says() string { return it.Method + " (" + it.amount() + ")" }
+func (it *Item) says() string { return it.Method + " (" + it.Content() + ")" }
 
 // add sums up what counts and grants the grade.
 func (a *Answer) add() {

@@ -89,3 +89,6 @@ func ShowN(n *float64, missing string) string {
 	}
 	return s
 }
+
+// ShowSum is the interval of Σ for people, rounded outwards.
+func (i Interval) ShowSum() string { return "[" + i.Low.Shown(false) + ", " + i.High.Shown(true) + "]" }

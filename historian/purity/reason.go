@@ -23,7 +23,8 @@ func (a *Answer) Why(g Grade) string {
 	case len(a.Counted) == 0:
 		return fmt.Sprintf("%s not demonstrated: there is no approved result that counts", g)
 	case a.Sum.Low.Cmp(limit) > 0:
-		return fmt.Sprintf("%s not reached: %s already %s more", g, named(a.found(limit)), verb(a.found(limit), "is", "are"))
+		found := a.found(limit)
+		return fmt.Sprintf("%s not reached: %s %s found, and Σ is %s %s or more", g, named(found), verb(found, "is", "are"), a.Sum.Low.Shown(false), a.Policy.Basis.Unit())
 	default:
 		return fmt.Sprintf("%s not demonstrated: %s", g, a.open(limit))
 	}
@@ -36,7 +37,7 @@ func verb(items []Item, one, many string) string {
 	return many
 }
 
-// found are the fewest elements whose lower ends are together more than the limit.
+// found are the fewest elements whose lower ends make up the limit.
 func (a *Answer) found(limit exact.Num) []Item {
 	return fewest(a.Counted, func(it *Item) exact.Num { low, _ := it.ends(&a.Policy); return low }, limit)
 }
@@ -85,7 +86,7 @@ func fewest(items []Item, size func(*Item) exact.Num, sum exact.Num) []Item {
 func named(items []Item) string {
 	var parts []string
 	for i := range items[:min(len(items), maxNames)] {
-		parts = append(parts, items[i].Element+" "+items[i].amount())
+		parts = append(parts, items[i].Element+" "+items[i].Content())
 	}
 	if more := len(items) - maxNames; more > 0 {
 		parts = append(parts, fmt.Sprintf("%d more", more))
@@ -93,8 +94,8 @@ func named(items []Item) string {
 	return inWords(parts)
 }
 
-// amount is what the laboratory wrote, for a sentence: "below 0.40 pptw", "0.20 ± 0.04 pptw".
-func (it *Item) amount() string {
+// Content is what the laboratory wrote, for a sentence: "below 0.40 pptw", "0.20 ± 0.04 pptw".
+func (it *Item) Content() string {
 	switch {
 	case it.Censored == NotDetected:
 		return fmt.Sprintf("below %s %s", it.LOD, it.Unit)

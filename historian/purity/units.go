@@ -52,8 +52,8 @@ func (u Unit) spec() (ppt int64, b Basis, ok bool) {
 	return 0, "", false
 }
 
-// unit is the one that sums of the basis are told in.
-func (b Basis) unit() Unit {
+// Unit is the one that sums of the basis are told in.
+func (b Basis) Unit() Unit {
 	if b == Atomic {
 		return PPTA
 	}
@@ -114,8 +114,8 @@ func (a Amount) String() string {
 // MarshalText is String.
 func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// shown is a for people: exact where it needs at most six decimals, else rounded to six towards the side where it claims less.
-func (a Amount) shown(up bool) string {
+// Shown is a for people: exact where it needs at most six decimals, else rounded to six towards the side where it claims less.
+func (a Amount) Shown(up bool) string {
 	const places, scale = 6, 1_000_000
 	r := a.Rat()
 	if n, exactly := r.FloatPrec(); exactly && n <= places {
