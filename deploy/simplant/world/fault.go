@@ -35,6 +35,15 @@ type Fault struct {
 	Skew time.Duration
 }
 
+// AddFault lets something go wrong, from now on or later.
+func (w *World) AddFault(f Fault) error {
+	u, ok := w.byID[f.Unit]
+	if !ok {
+		return fmt.Errorf("fault %s: the model %s has no unit %q", f.Kind, w.opts.Model.Name, f.Unit)
+	}
+	return u.addFault(f)
+}
+
 func (u *Unit) addFault(f Fault) error {
 	if f.Signal != "" && !u.Has(f.Signal) {
 		return fmt.Errorf("fault %s: unit %s of class %s has no signal %q", f.Kind, u.ID, u.Class.Name, f.Signal)

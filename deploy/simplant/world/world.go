@@ -80,11 +80,7 @@ func New(opts Options) (*World, error) {
 		w.byID[p.ID] = u
 	}
 	for _, f := range opts.Faults {
-		u, ok := w.byID[f.Unit]
-		if !ok {
-			return nil, fmt.Errorf("fault %s: the model %s has no unit %q", f.Kind, opts.Model.Name, f.Unit)
-		}
-		if err := u.addFault(f); err != nil {
+		if err := w.AddFault(f); err != nil {
 			return nil, err
 		}
 	}

@@ -245,6 +245,34 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestFaultOnTheWay(t *testing.T) {
+	w := make1(t, 5)
+	begin := start.Add(2 * time.Hour)
+	bad := map[world.Instant]bool{}
+	w.Observe(world.Observer{Sample: func(s *world.Sample) {
+		if s.Status != 0 {
+			bad[s.At] = true
+		}
+	}}, world.AsTheModelSays)
+	advance(t, w, begin)
+	f := world.Fault{Kind: world.Failed, Unit: "m1", Signal: "power_kw", Interval: calendar.Interval{From: begin, To: begin.Add(time.Minute)}}
+	if err := w.AddFault(f); err != nil {
+		t.Fatal(err)
+	}
+	if f.Unit = "m9"; w.AddFault(f) == nil {
+		t.Error("a fault of nobody was taken")
+	}
+	advance(t, w, begin.Add(time.Hour))
+	for at := range bad {
+		if !f.Holds(at) {
+			t.Errorf("bad at %s", at)
+		}
+	}
+	if len(bad) != 60 {
+		t.Errorf("%d bad samples in a minute, want one a second", len(bad))
+	}
+}
+
 func TestQuantity(t *testing.T) {
 	for q, want := range map[world.Quantity]string{0: "0", 1: "0.001", 1500: "1.5", -20: "-0.02", world.Whole(10): "10"} {
 		if q.String() != want {
