@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/gopcua/opcua/id"
 	"github.com/gopcua/opcua/ua"
@@ -148,8 +149,24 @@ func FuzzDispatch(f *testing.F) {
 	seed(&ua.PublishRequest{SubscriptionAcknowledgements: []*ua.SubscriptionAcknowledgement{{SubscriptionID: 1, SequenceNumber: 1}}})
 	seed(&ua.CreateSubscriptionRequest{RequestedPublishingInterval: 100})
 	seed(&ua.WriteRequest{})
+	seed(&ua.TransferSubscriptionsRequest{SubscriptionIDs: []uint32{1}, SendInitialValues: true})
+	history := func(d *ua.ReadRawModifiedDetails, point string) *ua.HistoryReadRequest {
+		return historyRequest(d, &ua.HistoryReadValueID{NodeID: ua.NewStringNodeID(2, "V"), ContinuationPoint: []byte(point)})
+	}
+	seed(history(&ua.ReadRawModifiedDetails{StartTime: rigStart.Add(-time.Hour), EndTime: rigStart.Add(time.Hour), ReturnBounds: true}, ""))
+	seed(history(&ua.ReadRawModifiedDetails{EndTime: rigStart, NumValuesPerNode: 3}, ""))
+	seed(history(&ua.ReadRawModifiedDetails{StartTime: rigStart, NumValuesPerNode: 3, ReturnBounds: true}, "hp-1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := New(Options{Namespaces: []string{testURI}})
+		s := New(Options{Namespaces: []string{testURI}, History: 4, Now: func() time.Time { return rigStart }})
+		v, err := s.AddVariable(NodeSpec{Namespace: testURI, Path: "V", Initial: 1.0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if err := v.Set(float64(i), ua.StatusOK, rigStart.Add(time.Duration(i)*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p := newPeer()
 		// Whatever token the bytes name, let it be that of an active session.
 		if req, err := decodeRequest(b); err == nil && req.header.AuthenticationToken != nil {
@@ -157,7 +174,7 @@ func FuzzDispatch(f *testing.F) {
 			s.sessions[token] = &session{
 				id: ua.NewTwoByteNodeID(1), token: token, peer: p, activated: true, timeout: 1e9, seen: s.now(),
 				subs: make(map[uint32]*subscription), points: make(map[string]*continuation),
-				history: make(map[string]*historyRead),
+				history: map[string]*historyRead{"hp-1": newHistoryRead(v, &rawDetails{Start: 1, End: DateTimeOf(rigStart)}, ua.TimestampsToReturnBoth, 2, false)},
 			}
 		}
 		if err := s.dispatch(p, 1, b); err != nil {

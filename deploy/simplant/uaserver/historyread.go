@@ -169,8 +169,8 @@ func (h *historyRead) trail(visible DateTime, give func(*sample) bool) (done boo
 	switch {
 	case h.rng.Backward:
 		outside = PastRange{From: firstTime, To: h.far, Backward: true}
-	case h.near == h.far:
-		outside.From++ // what is at this instant was given
+	case h.near == h.far: // what is at this instant was given
+		outside.From = min(h.far, lastTime-1) + 1
 	}
 	bound, err := h.first(outside, visible)
 	if err != nil {
