@@ -117,7 +117,7 @@ func (c *labCertificate) issue(ctx context.Context, client *influx.Client, s pur
 
 // stored is the certificate that stands or, without one, the draft of one.
 func (c *labCertificate) stored(ctx context.Context, client *influx.Client, s purity.Subject, policy purity.Policy, grade purity.Grade, asof telemetry.Instant) (*certified, error) {
-	all, err := certificatesAt(ctx, client, s, asof)
+	all, err := purity.ReadCertificates(ctx, client, s, asof)
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +144,6 @@ func (c *labCertificate) stored(ctx context.Context, client *influx.Client, s pu
 	return &certified{Certificate: all[k], Changed: all[k].Changed(now)}, nil
 }
 
-// certificatesAt are the certificates that were issued by asof, the newest first.
-func certificatesAt(ctx context.Context, client *influx.Client, s purity.Subject, asof telemetry.Instant) ([]*purity.Certificate, error) {
-	all, err := purity.ReadCertificates(ctx, client, s)
-	return slices.DeleteFunc(all, func(c *purity.Certificate) bool { return c.IssuedAt > asof.String() }), err
-}
-
 func (c *labCertificate) print(w io.Writer, out *certified) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(out)
@@ -173,7 +167,7 @@ func (o *certified) head(w io.Writer) error {
 	lines := []string{title, "", "Silicon    " + of, fmt.Sprintf("Grade      %s, demonstrated", o.Certificate.Grade),
 		"N          " + a.Sum.String() + ", N = -log10 Σ", fmt.Sprintf("Σ          %s %s", a.Sum.ShowSum(), a.Policy.Basis.Unit())}
 	if !o.Draft {
-		lines = append(lines, "Issued     "+o.IssuedAt+" by "+o.By)
+		lines = append(lines, "Issued     "+o.IssuedAt.String()+" by "+o.By)
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n")+"\n")
 	return err

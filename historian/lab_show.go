@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"kvarts/historian/influx"
 	"kvarts/historian/purity"
@@ -35,7 +34,7 @@ func (c *labList) Help() string {
 type listedSample struct {
 	Sample     string          `json:"sample"`
 	Lots       []string        `json:"lots"`
-	MeasuredAt string          `json:"measured_at"` // the latest
+	MeasuredAt purity.Moment   `json:"measured_at"` // the latest
 	Elements   int             `json:"elements"`    // that count
 	N          purity.Interval `json:"sum"`
 	Grade      purity.Grade    `json:"grade"`
@@ -127,12 +126,8 @@ func writeSamples(w io.Writer, list []listedSample) error {
 }
 
 // labClock is a stored time for a table.
-func labClock(rfc3339 string) string {
-	t, err := time.Parse(time.RFC3339Nano, rfc3339)
-	if err != nil {
-		return rfc3339
-	}
-	return t.UTC().Format("2006-01-02 15:04")
+func labClock(m purity.Moment) string {
+	return telemetry.Instant(m).Time().Format("2006-01-02 15:04")
 }
 
 // lotsOf are the lots of an answer's samples.
@@ -168,10 +163,10 @@ type shownLab struct {
 }
 
 type shownCertificate struct {
-	ID       string       `json:"id"`
-	IssuedAt string       `json:"issued_at"`
-	By       string       `json:"by"`
-	Grade    purity.Grade `json:"grade"`
+	ID       string        `json:"id"`
+	IssuedAt purity.Moment `json:"issued_at"`
+	By       string        `json:"by"`
+	Grade    purity.Grade  `json:"grade"`
 }
 
 // Run shows the results of a sample or lot.
@@ -197,7 +192,7 @@ func (c *labShow) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	certificates, err := certificatesAt(ctx, client, s, asof)
+	certificates, err := purity.ReadCertificates(ctx, client, s, asof)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"kvarts/historian/exact"
 	"kvarts/historian/telemetry"
@@ -23,8 +22,8 @@ type Item struct {
 	LOQ        string   `json:"loq,omitempty"`
 	U          string   `json:"u_k2,omitempty"`
 	Unit       Unit     `json:"unit"`
-	MeasuredAt string   `json:"measured_at"`
-	ApprovedAt string   `json:"approved_at,omitempty"`
+	MeasuredAt Moment   `json:"measured_at"`
+	ApprovedAt Moment   `json:"approved_at"`
 	Low        Amount   `json:"low_ppt"` // by the LOD alone
 	High       Amount   `json:"high_ppt"`
 	WideLow    Amount   `json:"wide_low_ppt"` // with the uncertainty
@@ -40,7 +39,7 @@ type Item struct {
 func newItem(r *Result, b Basis) (Item, error) {
 	it := Item{Element: r.Element, Sample: r.Sample, Lot: r.Lot, Method: r.Method, Revision: r.Revision, Censored: r.Censored,
 		Value: r.Value.String(), LOD: r.LOD.String(), LOQ: r.LOQ.String(), U: r.U.String(), Unit: r.Unit,
-		MeasuredAt: showTime(r.MeasuredAt), ApprovedAt: showTime(r.ApprovedAt), Hash: r.Hash()}
+		MeasuredAt: Moment(r.MeasuredAt), ApprovedAt: Moment(r.ApprovedAt), Hash: r.Hash()}
 	e, err := elementOf(r.Element)
 	if err != nil {
 		return it, err
@@ -213,7 +212,7 @@ func (a *Answer) chooseMethod(methods []Item) Item {
 // compareMethods puts the one that counts first: the lowest LOD (one that is not known is last), then the latest, then the larger.
 func compareMethods(x, y Item) int {
 	unknown := func(it *Item) int { return cmp.Compare(0, it.lod.Sign()) + 1 }
-	return cmp.Or(cmp.Compare(unknown(&x), unknown(&y)), x.lod.Cmp(y.lod), -strings.Compare(x.MeasuredAt, y.MeasuredAt),
+	return cmp.Or(cmp.Compare(unknown(&x), unknown(&y)), x.lod.Cmp(y.lod), cmp.Compare(y.MeasuredAt, x.MeasuredAt),
 		y.WideHigh.Cmp(x.WideHigh.Num), cmp.Compare(x.Method, y.Method))
 }
 

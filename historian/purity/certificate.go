@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"kvarts/historian/telemetry"
 )
@@ -17,7 +16,7 @@ import (
 // known later, it keeps its value.
 type Certificate struct {
 	ID       string `json:"id"`
-	IssuedAt string `json:"issued_at"` // RFC 3339, UTC, whole µs
+	IssuedAt Moment `json:"issued_at"` // whole µs
 	By       string `json:"by"`
 	Grade    Grade  `json:"grade"` // that is certified; the answer may show more
 	Answer   Answer `json:"answer"`
@@ -34,7 +33,7 @@ func Issue(a *Answer, g Grade, by string, at telemetry.Instant) (*Certificate, e
 	if why := a.Why(g); why != "" {
 		return nil, fmt.Errorf("issue certificate of %s: %s: %w", a.Subject(), why, ErrNotDemonstrated)
 	}
-	c := &Certificate{IssuedAt: (at - at%1000).String(), By: by, Grade: g, Answer: *a}
+	c := &Certificate{IssuedAt: Moment(at - at%1000), By: by, Grade: g, Answer: *a}
 	if by == "" {
 		return nil, fmt.Errorf("issue certificate of %s: nobody is named who issues it", a.Subject())
 	}
@@ -53,9 +52,6 @@ func Issue(a *Answer, g Grade, by string, at telemetry.Instant) (*Certificate, e
 // Subject is what the answer is of.
 func (a *Answer) Subject() Subject { return Subject{Sample: a.Sample, Lot: a.Lot} }
 
-// issued is IssuedAt.
-func (c *Certificate) issued() (telemetry.Instant, error) { return parseTime(c.IssuedAt) }
-
 // parseCertificate reads the document of a stored certificate.
 func parseCertificate(text string) (*Certificate, error) {
 	var c Certificate
@@ -64,8 +60,8 @@ func parseCertificate(text string) (*Certificate, error) {
 	if err := d.Decode(&c); err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	if at, err := c.issued(); err != nil || at%telemetry.Instant(time.Microsecond) != 0 {
-		return nil, fmt.Errorf("read certificate %s: issued at %q", c.ID, c.IssuedAt)
+	if at := telemetry.Instant(c.IssuedAt); at < earliest || at > latest || at%1000 != 0 {
+		return nil, fmt.Errorf("read certificate %s: issued at %d, which is not a whole microsecond of the years 1990 to 2199", c.ID, at)
 	}
 	if s := c.Answer.Subject(); (s.Sample == "") == (s.Lot == "") {
 		return nil, fmt.Errorf("read certificate %s: it is of %q and %q, not of one of them", c.ID, s.Sample, s.Lot)

@@ -91,10 +91,7 @@ func (r *Result) appendLine(dst []byte) ([]byte, error) {
 
 // appendLine appends c as one line of line protocol, newline included. Its time is that of the issue, to the µs, and a hash below.
 func (c *Certificate) appendLine(dst []byte) ([]byte, error) {
-	at, err := c.issued()
-	if err != nil {
-		return dst, fmt.Errorf("certificate %s: %w", c.ID, err)
-	}
+	at := telemetry.Instant(c.IssuedAt)
 	document, err := json.Marshal(c)
 	if err == nil && len(document) > telemetry.MaxStringBytes {
 		err = fmt.Errorf("%d bytes are more than %d, the longest text of a store", len(document), telemetry.MaxStringBytes)

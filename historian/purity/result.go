@@ -2,6 +2,7 @@ package purity
 
 import (
 	"crypto/sha256"
+	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -163,6 +164,30 @@ func (c *column) get(r *Result) string {
 	default:
 		return strconv.Itoa(r.Revision)
 	}
+}
+
+// Moment is a time in answers and certificates: RFC 3339 as text, "" for 0.
+type Moment telemetry.Instant
+
+var (
+	_ encoding.TextMarshaler   = Moment(0)
+	_ encoding.TextUnmarshaler = (*Moment)(nil)
+)
+
+func (m Moment) String() string { return showTime(telemetry.Instant(m)) }
+
+// MarshalText is String.
+func (m Moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads what MarshalText gives.
+func (m *Moment) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*m = 0
+		return nil
+	}
+	at, err := parseTime(string(b))
+	*m = Moment(at)
+	return err
 }
 
 // showTime is RFC 3339, or "" for a time that is not stated.

@@ -140,8 +140,8 @@ func seriesOf(ctx context.Context, client *influx.Client, where string, params m
 	return slices.Compact(samples), err
 }
 
-// ReadCertificates reads the certificates of the subject, the newest first.
-func ReadCertificates(ctx context.Context, client *influx.Client, s Subject) ([]*Certificate, error) {
+// ReadCertificates reads the certificates of the subject that were issued by asof, the newest first.
+func ReadCertificates(ctx context.Context, client *influx.Client, s Subject, asof telemetry.Instant) ([]*Certificate, error) {
 	where, params := "sample = $sample", map[string]any{"kind": kindCertificate, "sample": s.Sample}
 	if s.Lot != "" {
 		where, params = "lot = $lot AND sample = ''", map[string]any{"kind": kindCertificate, "lot": s.Lot}
@@ -150,16 +150,16 @@ func ReadCertificates(ctx context.Context, client *influx.Client, s Subject) ([]
 	text := `SELECT "` + strings.Join(certificateFields(), `", "`) + `" FROM ` + measurement + " WHERE kind = $kind AND " + where + " GROUP BY sample, lot"
 	err := query(ctx, client, text, params, func(p row) error {
 		c, err := certificateFrom(p)
-		out = append(out, c)
+		if err == nil && telemetry.Instant(c.IssuedAt) <= asof {
+			out = append(out, c)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read certificates of %s: %w", s, err)
 	}
 	slices.SortFunc(out, func(a, b *Certificate) int {
-		x, _ := a.issued() // parsed before
-		y, _ := b.issued()
-		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.IssuedAt, a.IssuedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return out, nil
 }
