@@ -76,7 +76,7 @@ func (s *Server) attributeValue(n *node, attr ua.AttributeID) (any, bool) {
 	case ua.AttributeIDBrowseName:
 		return s.space.qualifiedName(n.browse), true
 	case ua.AttributeIDDisplayName:
-		return ua.NewLocalizedText(n.display), true
+		return ua.NewLocalizedText(n.browse.name), true
 	case ua.AttributeIDDescription:
 		return ua.NewLocalizedText(n.desc), true
 	case ua.AttributeIDWriteMask, ua.AttributeIDUserWriteMask:
@@ -119,7 +119,7 @@ func (s *Server) variableAttribute(n *node, attr ua.AttributeID) (any, bool) {
 	isType := n.class == ua.NodeClassVariableType
 	switch attr {
 	case ua.AttributeIDDataType:
-		return s.space.nodeID(n.dataType), true
+		return s.space.nodeID(nodeKey{num: n.dataType}), true
 	case ua.AttributeIDValueRank:
 		return n.rank, true
 	case ua.AttributeIDArrayDimensions:

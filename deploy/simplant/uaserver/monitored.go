@@ -162,7 +162,7 @@ func (s *Server) filterOf(it *item, ext *ua.ExtensionObject) (filter, ua.StatusC
 
 // isNumeric tells whether a variable's data type is a Number.
 func (s *Server) isNumeric(n *node) bool {
-	return isSubtype(s.space.nodes[n.dataType], nodeKey{num: numberType})
+	return isSubtype(s.space.standard(n.dataType), nodeKey{num: numberType})
 }
 
 func (s *Server) modifyMonitoredItems(c *call, sess *session, r *ua.ModifyMonitoredItemsRequest) {

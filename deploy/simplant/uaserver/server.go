@@ -22,22 +22,23 @@ type Server struct {
 
 	// mu guards everything below it, and the state of all sessions, subscriptions,
 	// items and variables. Nothing blocks while it is held.
-	mu        sync.Mutex
-	space     *space
-	sessions  map[string]*session // by authentication token
-	subs      map[uint32]*subscription
-	lastID    uint32
-	startTime DateTime
-	skew      time.Duration
-	scratch   []byte   // reused for encoding responses
-	batch     []sample // reused by SetAll
-	requests  map[string]uint64
-	faults    faults
-	truth     truth
-	stats     Stats
-	thawed    *sync.Cond // signalled when frozen ends or the server stops
-	due       time.Time  // when advance has something to do; zero: nothing
-	advancing bool       // advance is running
+	mu         sync.Mutex
+	space      *space
+	sessions   map[string]*session // by authentication token
+	subs       map[uint32]*subscription
+	lastID     uint32
+	startTime  DateTime
+	properties map[any]any // frozen values of properties, by Range, Unit or stateNames
+	skew       time.Duration
+	scratch    []byte   // reused for encoding responses
+	batch      []sample // reused by SetAll
+	requests   map[string]uint64
+	faults     faults
+	truth      truth
+	stats      Stats
+	thawed     *sync.Cond // signalled when frozen ends or the server stops
+	due        time.Time  // when advance has something to do; zero: nothing
+	advancing  bool       // advance is running
 
 	// Networking; lifecycle serialises Start, Stop, Restart and Close.
 	lifecycle sync.Mutex
@@ -69,15 +70,16 @@ func New(opts Options) *Server {
 		opts.FirstSequence = 1
 	}
 	s := &Server{
-		opts:     opts,
-		limits:   opts.Limits.withDefaults(),
-		now:      time.Now,
-		sessions: make(map[string]*session),
-		subs:     make(map[uint32]*subscription),
-		requests: make(map[string]uint64),
-		conns:    make(map[*conn]struct{}),
-		wake:     make(chan struct{}, 1),
-		addr:     opts.Addr,
+		opts:       opts,
+		limits:     opts.Limits.withDefaults(),
+		now:        time.Now,
+		sessions:   make(map[string]*session),
+		subs:       make(map[uint32]*subscription),
+		requests:   make(map[string]uint64),
+		properties: make(map[any]any),
+		conns:      make(map[*conn]struct{}),
+		wake:       make(chan struct{}, 1),
+		addr:       opts.Addr,
 	}
 	s.thawed = sync.NewCond(&s.mu)
 	s.faults.init()

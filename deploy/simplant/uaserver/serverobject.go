@@ -50,7 +50,7 @@ func (sp *space) addStandardVar(v standardVar) {
 	}
 	n := &node{
 		key: nodeKey{num: v.num}, class: ua.NodeClassVariable, browse: qname{name: v.name},
-		dataType: nodeKey{num: v.dataType}, rank: rank,
+		dataType: v.dataType, rank: rank,
 	}
 	n.variable = &Variable{srv: sp.srv, node: n, read: v.read}
 	mustAdd(sp.insert(n, sp.standard(v.parent), refType, typedef))

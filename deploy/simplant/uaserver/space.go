@@ -35,15 +35,14 @@ type node struct {
 	key       nodeKey
 	class     ua.NodeClass
 	browse    qname
-	display   string
 	desc      string
 	typedef   *node // type definition of objects and variables
 	refs      []reference
 	abstract  bool
 	inverse   string // inverse name of a reference type
 	variable  *Variable
-	dataType  nodeKey
-	rank      int32 // -1 scalar, 1 one dimension, …
+	dataType  uint32 // in namespace 0
+	rank      int32  // -1 scalar, 1 one dimension, …
 	dims      []uint32
 	unchanged bool // variable whose value never changes
 }
@@ -223,9 +222,6 @@ func link(from *node, typ uint32, to *node) {
 func (sp *space) insert(n, parent *node, refType, typedef uint32) error {
 	if _, taken := sp.nodes[n.key]; taken {
 		return fmt.Errorf("add node %s: the id is taken", sp.expanded(n.key))
-	}
-	if n.display == "" {
-		n.display = n.browse.name
 	}
 	sp.nodes[n.key] = n
 	if parent != nil {

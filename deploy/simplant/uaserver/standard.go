@@ -129,8 +129,8 @@ func (sp *space) addStandardNodes() {
 func (sp *space) addTypes(class ua.NodeClass, specs []typeSpec) {
 	for _, t := range specs {
 		n := &node{
-			key: nodeKey{num: t.num}, class: class, browse: qname{name: t.name}, display: t.name,
-			abstract: t.abstract, inverse: t.inverse, rank: -1, dataType: nodeKey{num: id.BaseDataType},
+			key: nodeKey{num: t.num}, class: class, browse: qname{name: t.name},
+			abstract: t.abstract, inverse: t.inverse, rank: -1, dataType: id.BaseDataType,
 		}
 		sp.nodes[n.key] = n
 		if t.parent != 0 {

@@ -112,7 +112,7 @@ func (t *truth) flush() error {
 }
 
 func entryOf(kind string, v *Variable, s *sample) LogEntry {
-	e := LogEntry{Kind: kind, Node: v.id, Ticks: int64(s.source), Status: uint32(s.status), Value: jsonValue(thaw(s.value))}
+	e := LogEntry{Kind: kind, Node: v.name(), Ticks: int64(s.source), Status: uint32(s.status), Value: jsonValue(thaw(s.value))}
 	if s.source != 0 {
 		e.Source = s.source.Time().Format("2006-01-02T15:04:05.0000000Z07:00")
 	}

@@ -58,23 +58,11 @@ type Unit struct {
 // Range is an engineering unit range, used by percent deadbands.
 type Range struct{ Low, High float64 }
 
-// unitID computes UNECE's code as OPC UA's number: its characters as bytes.
-func (u *Unit) unitID() int32 {
-	if u.Code == "" {
-		return -1
-	}
-	var n int32
-	for i := 0; i < len(u.Code) && i < 4; i++ {
-		n = n<<8 | int32(u.Code[i])
-	}
-	return n
-}
-
 // Variable is a value of the machine. Create it with Server.AddVariable.
 type Variable struct {
 	srv   *Server
 	node  *node
-	id    string            // expanded node id
+	id    string            // expanded node id; empty for properties and the server's own
 	read  func(*Server) any // for values of the server itself; nil for a machine's
 	rng   *Range
 	cur   sample
@@ -86,6 +74,14 @@ type Variable struct {
 
 // ID returns the node id with its namespace URI; it is the same after every restart.
 func (v *Variable) ID() string { return v.id }
+
+// name is the expanded node id of any variable; mu is held.
+func (v *Variable) name() string {
+	if v.id != "" {
+		return v.id
+	}
+	return v.srv.space.expanded(v.node.key)
+}
 
 // NodeID returns the node id as clients see it now.
 func (v *Variable) NodeID() *ua.NodeID {
@@ -110,16 +106,21 @@ func (s *Server) AddFolder(spec NodeSpec) error {
 	return s.space.insert(n, parent, id.Organizes, id.FolderType)
 }
 
-// locate splits a spec's path and finds its key.
+// locate splits a spec's path and finds its key. It completes spec.ID.
 func (s *Server) locate(spec *NodeSpec) (nodeKey, []string, error) {
 	if spec.Path == "" {
 		return nodeKey{}, nil, errors.New("browse path is empty")
 	}
+	path := spec.Path
 	if spec.ID == "" {
 		spec.ID = "nsu=" + spec.Namespace + ";s=" + spec.Path
+		path = spec.ID[len(spec.ID)-len(spec.Path):] // so that names share the memory of the id
 	}
 	key, err := s.space.parse(spec.ID)
-	return key, strings.Split(spec.Path, "/"), err
+	if err == nil && (key.ns == 0 || !strings.HasPrefix(key.text, "s=")) {
+		spec.ID = s.space.expanded(key) // it may have been written in another way
+	}
+	return key, strings.Split(path, "/"), err
 }
 
 // folders returns the node at a path below Objects, making folders where none is.
@@ -159,12 +160,12 @@ func (s *Server) AddVariable(spec NodeSpec) (*Variable, error) {
 	}
 	n := &node{
 		key: key, class: ua.NodeClassVariable, browse: qname{key.ns, path[len(path)-1]}, desc: spec.Description,
-		dataType: nodeKey{num: dataTypeOf(spec.DataType, initial)}, rank: spec.Rank, dims: spec.Dimensions,
+		dataType: dataTypeOf(spec.DataType, initial), rank: spec.Rank, dims: spec.Dimensions,
 	}
 	if n.rank == 0 {
 		n.rank = -1
 	}
-	v := &Variable{srv: s, node: n, id: s.space.expanded(key), rng: spec.Range, regenerate: spec.Past}
+	v := &Variable{srv: s, node: n, id: spec.ID, rng: spec.Range, regenerate: spec.Past}
 	v.cur = sample{status: ua.StatusBadWaitingForInitialData, server: s.wall()}
 	if v.regenerate == nil {
 		v.memory = s.newMemory(spec.History)
@@ -214,49 +215,6 @@ func dataTypeOf(want uint32, frozen any) uint32 {
 	default:
 		return t
 	}
-}
-
-// addProperties adds EURange, EngineeringUnits and EnumStrings below n.
-func (s *Server) addProperties(n *node, spec *NodeSpec) error {
-	add := func(name string, dataType uint32, rank int32, value any) error {
-		frozen, err := freeze(value)
-		if err != nil {
-			return fmt.Errorf("add property %s of %q: %w", name, spec.Path, err)
-		}
-		text := n.key.text
-		if text == "" {
-			text = fmt.Sprintf("s=%d", n.key.num)
-		}
-		p := &node{
-			key: nodeKey{ns: n.key.ns, text: "s=" + text[2:] + "." + name}, class: ua.NodeClassVariable,
-			browse: qname{0, name}, dataType: nodeKey{num: dataType}, rank: rank, unchanged: true,
-		}
-		p.variable = &Variable{srv: s, node: p, id: s.space.expanded(p.key)}
-		p.variable.cur = sample{value: frozen, source: s.wall(), server: s.wall()}
-		return s.space.insert(p, n, id.HasProperty, id.PropertyType)
-	}
-	if r := spec.Range; r != nil {
-		if err := add("EURange", id.Range, -1, ua.NewExtensionObject(&ua.Range{Low: r.Low, High: r.High})); err != nil {
-			return err
-		}
-	}
-	if u := spec.Unit; u != nil {
-		info := &ua.EUInformation{
-			NamespaceURI: "http://www.opcfoundation.org/UA/units/un/cefact", UnitID: u.unitID(),
-			DisplayName: ua.NewLocalizedText(u.Name), Description: ua.NewLocalizedText(u.Text),
-		}
-		if err := add("EngineeringUnits", id.EUInformation, -1, ua.NewExtensionObject(info)); err != nil {
-			return err
-		}
-	}
-	if len(spec.States) > 0 {
-		names := make([]*ua.LocalizedText, len(spec.States))
-		for i, name := range spec.States {
-			names[i] = ua.NewLocalizedText(name)
-		}
-		return add("EnumStrings", id.LocalizedText, 1, names)
-	}
-	return nil
 }
 
 // RemoveVariable deletes a variable. Monitored items on it stay, without new values; a

@@ -121,7 +121,7 @@ func (s *Server) describe(r reference, mask uint32) *ua.ReferenceDescription {
 		d.BrowseName = s.space.qualifiedName(r.target.browse)
 	}
 	if has(ua.BrowseResultMaskDisplayName) {
-		d.DisplayName = ua.NewLocalizedText(r.target.display)
+		d.DisplayName = ua.NewLocalizedText(r.target.browse.name)
 	}
 	if has(ua.BrowseResultMaskTypeDefinition) && r.target.typedef != nil {
 		d.TypeDefinition = ua.NewExpandedNodeID(s.space.nodeID(r.target.typedef.key), "", 0)
