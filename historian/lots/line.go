@@ -147,11 +147,13 @@ func decode(p point) (lot *Lot, step *Step, err error) {
 		return nil, nil, fmt.Errorf("stored %s %s, revision %d: %s", p.Tag("entry"), id, r.Number, rd.problems[0].Error())
 	case len(rd.book.Lots) == 1 && p.Tag("entry") == entryLot && rd.book.Lots[0].ID == id:
 		lot = &rd.book.Lots[0]
-		r.Withdrawn, lot.Revision = lot.Withdrawn, r
+		r.Withdrawn = lot.Withdrawn
+		lot.Revision = r
 		return lot, nil, lot.checkStored()
 	case len(rd.book.Steps) == 1 && p.Tag("entry") != entryLot && rd.book.Steps[0].ID == id:
 		step = &rd.book.Steps[0]
-		r.Withdrawn, step.Revision = step.Withdrawn, r
+		r.Withdrawn = step.Withdrawn
+		step.Revision = r
 		return nil, step, step.checkStored()
 	}
 	return nil, nil, fmt.Errorf("stored %s %s, revision %d: its text %.80q is of something else", p.Tag("entry"), id, r.Number, text)

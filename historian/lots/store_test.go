@@ -190,7 +190,7 @@ func TestRevisions(t *testing.T) {
 		t.Errorf("withdrawn: %s\n%s", got, gone)
 	}
 	if b, err := ReadClosure(t.Context(), c, "B", Forward, late+3*hour); err != nil || len(b.Steps) != 1 {
-		t.Errorf("after it was withdrawn: %d steps, %v", len(b.Steps), err)
+		t.Errorf("after it was withdrawn: %+v steps, %v", b.Steps, err)
 	}
 }
 
