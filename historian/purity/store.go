@@ -118,10 +118,11 @@ func ReadSubject(ctx context.Context, client *influx.Client, s Subject) ([]Resul
 	return ReadResults(ctx, client, samples...) // of all lots: a revision may have moved a sample to another one
 }
 
-// ReadSamples reads the names of the samples of which something was measured in [from, to), sorted.
+// ReadSamples reads the names of the samples of which something was measured in the seconds that [from, to) touches, sorted.
 func ReadSamples(ctx context.Context, client *influx.Client, from, to telemetry.Instant) ([]string, error) {
+	from, to = max(from, earliest), min(to, latest)
 	samples, err := seriesOf(ctx, client, "kind = $kind AND time >= $from AND time < $to",
-		map[string]any{"kind": kindResult, "from": from - from%second, "to": to})
+		map[string]any{"kind": kindResult, "from": from - from%second, "to": (to + second - 1) / second * second})
 	if err != nil {
 		return nil, fmt.Errorf("read samples: %w", err)
 	}
