@@ -3,6 +3,7 @@ package areas
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"kvarts/collector/config"
@@ -55,32 +56,38 @@ func (p *Plant) CollectorConfig(c Collector) ([]byte, error) {
 	return out, nil
 }
 
-// collected is a copy of the model whose units are those of the gateway, on the servers as they are now.
-func (p *Plant) collected(c Collector) (*plant.Model, error) {
-	m := *p.opts.Model
+// Model is the plant model with the endpoints of the servers as they are now. Its Text is that of the file: only Units know.
+func (p *Plant) Model() *plant.Model {
+	m := *p.model
 	m.Units = nil
+	for _, u := range p.model.Units {
+		copied := *u
+		s, _ := p.Server(u.Server)
+		copied.Endpoint = s.UA.Endpoint()
+		m.Units = append(m.Units, &copied)
+	}
+	return &m
+}
+
+// collected is the model of what c collects: only its units, by one gateway.
+func (p *Plant) collected(c Collector) (*plant.Model, error) {
 	gateway := c.Gateway
-	if gateway == "" && len(m.Gateways) > 0 {
-		gateway = m.Gateways[0].Name
+	if gateway == "" && len(p.model.Gateways) > 0 {
+		gateway = p.model.Gateways[0].Name
 	}
-	classes := map[*plant.Class]*plant.Class{}
-	for _, a := range p.areas {
-		for _, u := range a.Units {
-			if c.Gateway != "" && u.Gateway != c.Gateway {
-				continue
-			}
-			copied := *u
-			copied.Gateway, copied.Endpoint = gateway, a.Server.Endpoint()
-			if c.Fastest {
-				copied.Class = fastest(classes, u.Class)
-			}
-			m.Units = append(m.Units, &copied)
-		}
-	}
+	m := p.Model()
+	m.Units = slices.DeleteFunc(m.Units, func(u *plant.Unit) bool { return c.Gateway != "" && u.Gateway != c.Gateway })
 	if len(m.Units) == 0 || gateway == "" {
 		return nil, fmt.Errorf("find units of gateway %q: the model %s has none", c.Gateway, m.Name)
 	}
-	return &m, nil
+	classes := map[*plant.Class]*plant.Class{}
+	for _, u := range m.Units {
+		u.Gateway = gateway
+		if c.Fastest {
+			u.Class = fastest(classes, u.Class)
+		}
+	}
+	return m, nil
 }
 
 // fastest is a copy of a class whose signals are all collected on change.

@@ -67,8 +67,8 @@ func (p *Plant) Inject(ctx context.Context, f Fault) error {
 
 // check finds what the plant does not have.
 func (p *Plant) check(f *Fault) error {
-	_, served := p.Area(f.Server)
-	u, exists := p.opts.Model.Unit(f.Unit)
+	_, served := p.Server(f.Server)
+	u, exists := p.model.Unit(f.Unit)
 	switch {
 	case !f.Kind.network() && !f.Kind.sensor():
 		return errors.New("there is no such kind")
@@ -97,18 +97,18 @@ func (p *Plant) check(f *Fault) error {
 
 // disconnect does to a server what f says; mu is held.
 func (p *Plant) disconnect(ctx context.Context, f *Fault) error {
-	a, _ := p.Area(f.Server)
+	s, _ := p.Server(f.Server)
 	switch f.Kind {
 	case Reset:
-		a.Server.KillConnections()
+		s.UA.KillConnections()
 	case Cut:
-		a.Server.Freeze()
-		p.after(f.For, func() error { a.Server.Thaw(); return nil })
+		s.UA.Freeze()
+		p.after(f.For, func() error { s.UA.Thaw(); return nil })
 	default:
-		a.Server.Stop()
+		s.UA.Stop()
 		p.after(f.For, func() error {
-			if err := a.Server.Start(ctx); err != nil {
-				return fmt.Errorf("start %s again: %w", a.Name, err)
+			if err := s.UA.Start(ctx); err != nil {
+				return fmt.Errorf("start %s again: %w", s.Name, err)
 			}
 			return nil
 		})
@@ -119,14 +119,14 @@ func (p *Plant) disconnect(ctx context.Context, f *Fault) error {
 // disturb does to units what f says; mu is held.
 func (p *Plant) disturb(f *Fault) error {
 	var units []*plant.Unit
-	if a, ok := p.Area(f.Server); ok {
-		units = a.Units
+	if s, ok := p.Server(f.Server); ok {
+		units = s.Units
 		if f.Kind == Skewed {
-			a.Server.SetClockSkew(f.Skew)
-			p.after(f.For, func() error { a.Server.SetClockSkew(0); return nil })
+			s.UA.SetClockSkew(f.Skew)
+			p.after(f.For, func() error { s.UA.SetClockSkew(0); return nil })
 		}
 	} else {
-		u, _ := p.opts.Model.Unit(f.Unit)
+		u, _ := p.model.Unit(f.Unit)
 		units = []*plant.Unit{u}
 	}
 	now := p.world.Now()

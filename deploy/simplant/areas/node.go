@@ -11,8 +11,8 @@ import (
 )
 
 // mount adds the variables of a unit.
-func (a *Area) mount(u *plant.Unit, wires wires) (*mount, error) {
-	m := &mount{area: a, served: make([]served, len(u.Class.Signals))}
+func (server *Server) mount(u *plant.Unit, wires wires) (*mount, error) {
+	m := &mount{server: server, served: make([]served, len(u.Class.Signals))}
 	for i := range u.Class.Signals {
 		s := &u.Class.Signals[i]
 		node := u.NodeID(s)
@@ -22,14 +22,14 @@ func (a *Area) mount(u *plant.Unit, wires wires) (*mount, error) {
 		v := &m.served[i]
 		v.wire, v.as = wires.of(s), encodingOf(s)
 		var err error
-		v.variable, err = a.Server.AddVariable(uaserver.NodeSpec{
+		v.variable, err = server.UA.AddVariable(uaserver.NodeSpec{
 			ID: node, Path: strings.Join([]string{u.Area, u.ID, s.Name}, "/"), DataType: v.as.dataType(),
 			Unit: unitOf(s), Range: rangeOf(s, v.wire), States: statesOf(u, s), Description: s.Description,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("serve signal %s of unit %s: %w", s.Name, u.ID, err)
 		}
-		a.Tags++
+		server.Targets[v.variable.ID()] = Target{Unit: u, Signal: s, wire: v.wire}
 	}
 	return m, nil
 }

@@ -9,26 +9,19 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"time"
 
 	"kvarts/deploy/simplant/uaserver"
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/plant"
+	"kvarts/historian/telemetry"
 )
 
 // Options of a Plant.
 type Options struct {
-	Model *plant.Model
-	Seed  uint64
-	// Begin is when the world begins; the zero Time is now. Before it is served it may be advanced (Plant.World): so it has a
-	// past.
-	Begin time.Time
-	// Process gives the scripts; nil: Processes.
-	Process func(*world.Unit) world.Process
+	// World is what is served, and the Plant's from then on. It may have a past already.
+	World *world.World
 	// Observer is told what happens from Start on, besides the servers.
 	Observer world.Observer
-	// KeepSegments keeps the truth of every unit in memory: world.Unit.Segments.
-	KeepSegments bool
 
 	Host string // that the servers listen on; "": 127.0.0.1
 	Port uint16 // of the first server, the others get the next ones; 0: free ones
@@ -40,11 +33,11 @@ type Options struct {
 	Record bool
 }
 
-// Plant is a simulated plant with its servers. Its methods may be called from any goroutine, but World is the caller's
-// alone only until Run or Step.
+// Plant is a simulated plant with its servers. Its methods may be called from any goroutine.
 type Plant struct {
-	opts  Options
-	areas []*Area
+	opts    Options
+	model   *plant.Model
+	servers []*Server
 
 	mu      sync.Mutex // guards what is below: the world stands still while it is changed
 	world   *world.World
@@ -54,19 +47,34 @@ type Plant struct {
 	later   []later
 }
 
-// Area is one server with the units that it shows.
-type Area struct {
-	Name   string // of the server, in the model
-	Units  []*plant.Unit
-	Server *uaserver.Server
-	Tags   int // how many variables the units have
+// Server is one OPC UA server with the units that it shows.
+type Server struct {
+	Name    string // in the model
+	Units   []*plant.Unit
+	UA      *uaserver.Server
+	Targets map[string]Target // by node id, as in uaserver's sample log
 
 	updates []uaserver.Update
 }
 
+// Target is what a variable shows.
+type Target struct {
+	Unit   *plant.Unit
+	Signal *plant.Signal
+	wire   wire
+}
+
+// Stored is what a collector makes of a value that the machine says.
+func (t *Target) Stored(said telemetry.Value) telemetry.Value {
+	if said.Type() != telemetry.Float {
+		return said
+	}
+	return telemetry.FloatValue(t.wire.stored(said.Float()))
+}
+
 // mount is where the samples of a unit go.
 type mount struct {
-	area   *Area
+	server *Server
 	served []served // by signal; those without variable are not served
 }
 
@@ -77,27 +85,14 @@ type served struct {
 	as       encoding
 }
 
-// New makes the plant, not yet served, at Options.Begin.
+// New takes the world over and makes its servers, which are not started yet.
 func New(o Options) (*Plant, error) {
-	if o.Begin.IsZero() {
-		o.Begin = time.Now()
-	}
-	if o.Process == nil {
-		o.Process = Processes
-	}
-	p := &Plant{opts: o, mounts: map[*world.Unit]*mount{}}
-	wires, err := newWires(o.Model)
+	p := &Plant{opts: o, model: o.World.Model(), world: o.World, mounts: map[*world.Unit]*mount{}}
+	wires, err := newWires(p.model)
 	if err != nil {
 		return nil, err
 	}
-	p.world, err = world.New(world.Options{
-		Model: o.Model, Seed: o.Seed, Start: world.Instant(o.Begin.UnixNano()), Process: o.Process, KeepSegments: o.KeepSegments,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("begin plant %s: %w", o.Model.Name, err)
-	}
 	if err := p.lay(wires); err != nil {
-		p.world.Close()
 		return nil, err
 	}
 	return p, nil
@@ -105,46 +100,45 @@ func New(o Options) (*Plant, error) {
 
 // lay gives every unit its place on a server.
 func (p *Plant) lay(wires wires) error {
-	byName := map[string]*Area{}
-	for _, u := range p.opts.Model.Units {
-		a := byName[u.Server]
-		if a == nil {
-			a = &Area{Name: u.Server}
-			byName[u.Server] = a
-			p.areas = append(p.areas, a)
+	byName := map[string]*Server{}
+	for _, w := range p.world.Units() {
+		s := byName[w.Server]
+		if s == nil {
+			s = &Server{Name: w.Server, Targets: map[string]Target{}}
+			byName[s.Name] = s
+			p.servers = append(p.servers, s)
 		}
-		a.Units = append(a.Units, u)
+		s.Units = append(s.Units, w.Unit)
 	}
-	for i, a := range p.areas {
-		if err := p.serve(a, i); err != nil {
+	for i, s := range p.servers {
+		if err := p.build(s, i); err != nil {
 			return err
 		}
-		for _, u := range a.Units {
-			w, _ := p.world.Unit(u.ID) // it was made of the same model
-			m, err := a.mount(u, wires)
-			if err != nil {
-				return err
-			}
-			p.mounts[w] = m
+	}
+	for _, w := range p.world.Units() {
+		m, err := byName[w.Server].mount(w.Unit, wires)
+		if err != nil {
+			return err
 		}
+		p.mounts[w] = m
 	}
 	return nil
 }
 
-// serve makes the server of the i-th area.
-func (p *Plant) serve(a *Area, i int) error {
+// build makes the i-th server.
+func (p *Plant) build(s *Server, i int) error {
 	host, port := p.opts.Host, 0
 	if host == "" {
 		host = "127.0.0.1"
 	}
 	if p.opts.Port != 0 {
 		if port = int(p.opts.Port) + i; port > math.MaxUint16 {
-			return fmt.Errorf("serve %s: port %d is too high", a.Name, port)
+			return fmt.Errorf("serve %s: port %d is too high", s.Name, port)
 		}
 	}
 	var namespaces []string
 	known := map[string]bool{}
-	for _, u := range a.Units {
+	for _, u := range s.Units {
 		if !known[u.Namespace] {
 			known[u.Namespace] = true
 			namespaces = append(namespaces, u.Namespace)
@@ -152,15 +146,15 @@ func (p *Plant) serve(a *Area, i int) error {
 	}
 	var log io.Writer
 	if p.opts.Log != nil {
-		log = p.opts.Log(a.Name)
+		log = p.opts.Log(s.Name)
 	}
 	limits := uaserver.DefaultLimits()
-	limits.MaxSubscriptions += 2 * len(a.Units) // a collector has one for each unit
-	limits.MaxPublishRequests += 2 * len(a.Units)
-	a.Server = uaserver.New(uaserver.Options{
+	limits.MaxSubscriptions += 2 * len(s.Units) // a collector has one for each unit
+	limits.MaxPublishRequests += 2 * len(s.Units)
+	s.UA = uaserver.New(uaserver.Options{
 		Addr:           net.JoinHostPort(host, strconv.Itoa(port)),
-		ApplicationURI: "urn:kvarts:sim:" + p.opts.Model.Site + ":" + a.Name,
-		ProductName:    "simulated " + a.Name,
+		ApplicationURI: "urn:kvarts:sim:" + p.model.Site + ":" + s.Name,
+		ProductName:    "simulated " + s.Name,
 		Namespaces:     namespaces,
 		Limits:         limits,
 		History:        p.opts.History,
@@ -170,17 +164,14 @@ func (p *Plant) serve(a *Area, i int) error {
 	return nil
 }
 
-// World is the plant itself. It may be used until the plant is run or stepped, or by those who do that.
-func (p *Plant) World() *world.World { return p.world }
+// Servers are the servers, in the order of the model.
+func (p *Plant) Servers() []*Server { return p.servers }
 
-// Areas are the servers, in the order of the model.
-func (p *Plant) Areas() []*Area { return p.areas }
-
-// Area finds a server by its name.
-func (p *Plant) Area(name string) (*Area, bool) {
-	for _, a := range p.areas {
-		if a.Name == name {
-			return a, true
+// Server finds a server by its name.
+func (p *Plant) Server(name string) (*Server, bool) {
+	for _, s := range p.servers {
+		if s.Name == name {
+			return s, true
 		}
 	}
 	return nil, false
@@ -189,8 +180,8 @@ func (p *Plant) Area(name string) (*Area, bool) {
 // Tags is how many variables all servers have.
 func (p *Plant) Tags() int {
 	n := 0
-	for _, a := range p.areas {
-		n += a.Tags
+	for _, s := range p.servers {
+		n += len(s.Targets)
 	}
 	return n
 }
@@ -209,9 +200,9 @@ func (p *Plant) Start(ctx context.Context) error {
 	if err := p.advance(p.world.Now() + 100); err != nil { // where it stands at first is seen a moment later
 		return err
 	}
-	for _, a := range p.areas {
-		if err := a.Server.Start(ctx); err != nil {
-			return fmt.Errorf("serve %s: %w", a.Name, err)
+	for _, s := range p.servers {
+		if err := s.UA.Start(ctx); err != nil {
+			return fmt.Errorf("serve %s: %w", s.Name, err)
 		}
 	}
 	return nil
@@ -222,9 +213,9 @@ func (p *Plant) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
-	for _, a := range p.areas {
-		if err := a.Server.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", a.Name, err))
+	for _, s := range p.servers {
+		if err := s.UA.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", s.Name, err))
 		}
 	}
 	p.world.Close()

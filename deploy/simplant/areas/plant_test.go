@@ -89,7 +89,11 @@ func model(t testing.TB) *plant.Model {
 func serve(t *testing.T, o areas.Options) (*areas.Plant, map[string]*bytes.Buffer) {
 	t.Helper()
 	logs := map[string]*bytes.Buffer{}
-	o.Model, o.Process = model(t), func(*world.Unit) world.Process { return press{} }
+	var err error
+	o.World, err = world.New(world.Options{Model: model(t), Seed: 1, Start: telemetry.Now(), Process: func(*world.Unit) world.Process { return press{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o.Log = func(server string) io.Writer {
 		logs[server] = &bytes.Buffer{}
 		return logs[server]
@@ -143,9 +147,9 @@ func collect(ctx context.Context, t *testing.T, p *areas.Plant, group *errgroup.
 	}
 	t.Cleanup(c.client.Close)
 	group.Go(func() error { return c.agent.Run(ctx) })
-	for _, a := range p.Areas() {
-		if err := a.Server.WaitMonitored(ctx, a.Tags); err != nil {
-			t.Fatalf("the collector does not come to %s: %v", a.Name, err)
+	for _, s := range p.Servers() {
+		if err := s.UA.WaitMonitored(ctx, len(s.Targets)); err != nil {
+			t.Fatalf("the collector does not come to %s: %v", s.Name, err)
 		}
 	}
 	return c
@@ -166,17 +170,19 @@ func (c *collecting) settle(t *testing.T, p *areas.Plant, logs map[string]*bytes
 		t.Fatal(err)
 	}
 	var made []oracle.Sample
-	for _, a := range p.Areas() {
-		if err := a.Server.FlushLog(); err != nil {
+	for _, s := range p.Servers() {
+		if err := s.UA.FlushLog(); err != nil {
 			t.Fatal(err)
 		}
-		samples, err := oracle.ReadLog(bytes.NewReader(logs[a.Name].Bytes()), a.Name, targets(t, a))
+		samples, err := oracle.ReadLog(bytes.NewReader(logs[s.Name].Bytes()), s.Name, targets(t, s))
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i := range samples {
+			samples[i].Value = byName(s, samples[i].Series.Tag("unit"), samples[i].Field).Stored(samples[i].Value)
+		}
 		made = append(made, samples...)
 	}
-	toStored(made)
 	account, err := oracle.Settle(t.Context(), made, c.client, aside)
 	if err != nil {
 		t.Fatal(err)
@@ -184,42 +190,37 @@ func (c *collecting) settle(t *testing.T, p *areas.Plant, logs map[string]*bytes
 	return account
 }
 
-// toStored turns what the machines said into what is to be stored: watts of megawatts and so on.
-func toStored(made []oracle.Sample) {
-	for i := range made {
-		switch s := &made[i]; {
-		case s.Value.Type() != telemetry.Float:
-		case s.Field == "power_kw":
-			s.Value = telemetry.FloatValue(s.Value.Float() * 1000)
-		case s.Field == "oil_c":
-			s.Value = telemetry.FloatValue(s.Value.Float() - 273.15)
-		}
-	}
-}
-
-func targets(t *testing.T, a *areas.Area) map[string]oracle.Target {
+// targets are where a server's values belong.
+func targets(t *testing.T, s *areas.Server) map[string]oracle.Target {
 	t.Helper()
 	out := map[string]oracle.Target{}
-	for _, u := range a.Units {
+	for node, target := range s.Targets {
+		u := target.Unit
 		series, err := telemetry.NewSeries(u.Class.Name, map[string]string{"site": "small", "area": u.Area, "unit": u.ID})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range u.Class.Signals {
-			s := &u.Class.Signals[i]
-			typ, _ := telemetry.ParseType(string(s.Type))
-			out[u.NodeID(s)] = oracle.Target{Series: series, Field: s.Name, Type: typ}
-		}
+		typ, _ := telemetry.ParseType(string(target.Signal.Type))
+		out[node] = oracle.Target{Series: series, Field: target.Signal.Name, Type: typ}
 	}
 	return out
+}
+
+func byName(s *areas.Server, unit, signal string) *areas.Target {
+	for _, t := range s.Targets {
+		if t.Unit.ID == unit && t.Signal.Name == signal {
+			return &t
+		}
+	}
+	return nil
 }
 
 // drained says that the collector has delivered all that the servers gave it.
 func (c *collecting) drained(p *areas.Plant) bool {
 	made := uint64(0)
-	for _, a := range p.Areas() {
-		kept := a.Server.Filtered()
-		made += a.Server.GeneratedCount() - kept[uaserver.CauseUnchanged] - kept[uaserver.CauseSampling]
+	for _, s := range p.Servers() {
+		kept := s.UA.Filtered()
+		made += s.UA.GeneratedCount() - kept[uaserver.CauseUnchanged] - kept[uaserver.CauseSampling]
 	}
 	v := c.agent.View()
 	for _, d := range v.Destinations {
@@ -231,7 +232,7 @@ func (c *collecting) drained(p *areas.Plant) bool {
 }
 
 func TestCollectorGetsAllOfIt(t *testing.T) {
-	p, logs := serve(t, areas.Options{Seed: 1})
+	p, logs := serve(t, areas.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	group, gctx := errgroup.WithContext(ctx)

@@ -68,21 +68,21 @@ func (p *Plant) Now() time.Time {
 // advance lives until to and tells the servers; mu is held.
 func (p *Plant) advance(to world.Instant) error {
 	if err := p.world.Advance(to); err != nil {
-		return fmt.Errorf("advance plant %s: %w", p.opts.Model.Name, err)
+		return fmt.Errorf("advance plant %s: %w", p.model.Name, err)
 	}
 	if p.err != nil {
 		return p.err
 	}
-	for _, a := range p.areas {
-		if len(a.updates) == 0 {
+	for _, s := range p.servers {
+		if len(s.updates) == 0 {
 			continue
 		}
-		if err := a.Server.SetAll(a.updates); err != nil {
-			return fmt.Errorf("serve samples of %s: %w", a.Name, err)
+		if err := s.UA.SetAll(s.updates); err != nil {
+			return fmt.Errorf("serve samples of %s: %w", s.Name, err)
 		}
-		p.samples += uint64(len(a.updates))
-		clear(a.updates)
-		a.updates = a.updates[:0]
+		p.samples += uint64(len(s.updates))
+		clear(s.updates)
+		s.updates = s.updates[:0]
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (p *Plant) take(s *world.Sample) {
 		p.err = fmt.Errorf("show %s of unit %s: %w", s.Signal.Name, s.Unit.ID, err)
 		return
 	}
-	m.area.updates = append(m.area.updates, uaserver.Update{Variable: v.variable, Data: uaserver.Data{
+	m.server.updates = append(m.server.updates, uaserver.Update{Variable: v.variable, Data: uaserver.Data{
 		Value: value, Status: ua.StatusCode(s.Status), Source: uaserver.DateTimeOf(s.At.Time()),
 	}})
 }
