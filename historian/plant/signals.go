@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,9 +34,10 @@ func (d *decoder) signals(b *block, c *Class, node string, sampling time.Duratio
 			sig.Name = strings.ReplaceAll(sig.Name, "{each}", strings.ToLower(each))
 			sig.Description = strings.ReplaceAll(sig.Description, "{each}", each)
 			sig.Node = strings.ReplaceAll(sig.Node, "{each}", each)
-			if s.fieldName(sig.Name) && s.Unique(seen, "name", sig.Name) && len(c.Signals) < maxSignals {
-				c.Signals = append(c.Signals, sig)
+			if len(c.Signals) == maxSignals || !s.fieldName(sig.Name) || !s.Unique(seen, "name", sig.Name) {
+				return // once is enough: the others of the line have the same mistake
 			}
+			c.Signals = append(c.Signals, sig)
 		}
 	})
 	if len(c.Signals) == maxSignals {
@@ -67,8 +69,31 @@ func (b *block) eaches() []string {
 	for _, item := range v.texts() {
 		var s string
 		if item.name(&s) {
-			out = append(out, s)
+			out = append(out, item.numbers(s)...)
 		}
+	}
+	return out
+}
+
+// numbers expands a range: "1..12" is the numbers 1 to 12, "01..12" has them with leading zeros. All else stands for itself.
+func (v *value) numbers(s string) []string {
+	low, high, isRange := strings.Cut(s, "..")
+	if !isRange {
+		return []string{s}
+	}
+	first, err := strconv.ParseUint(low, 10, 16)
+	last, err2 := strconv.ParseUint(high, 10, 16)
+	if err != nil || err2 != nil || last < first || last-first >= maxSignals {
+		v.Fail(fmt.Sprintf("a range has two whole numbers, the smaller first, and at most %d in it", maxSignals), "write for example 1..12")
+		return nil
+	}
+	width := 0
+	if strings.HasPrefix(low, "0") {
+		width = len(low)
+	}
+	var out []string
+	for n := first; n <= last; n++ {
+		out = append(out, fmt.Sprintf("%0*d", width, n))
 	}
 	return out
 }
