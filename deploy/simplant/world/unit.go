@@ -157,21 +157,26 @@ func (u *Unit) State(c plant.Category, reason string) {
 // Category is what the unit does at present.
 func (u *Unit) Category() plant.Category { return u.category }
 
-// stateCode finds the code for a category and reason.
+// stateCode finds the code for a category and reason: the first one of the category that says the reason, else that says none,
+// else any.
 func (u *Unit) stateCode(c plant.Category, reason string) (v telemetry.Value, ok bool) {
 	codes, _ := u.States.At(u.w.now)
-	best, exact := "", false
+	best, rank := "", 0
 	for code, m := range codes {
-		if m.Category != c {
+		fits := 1
+		switch {
+		case m.Category != c:
 			continue
+		case reason != "" && m.Reason == reason:
+			fits = 3
+		case m.Reason == "" || m.Reason == code:
+			fits = 2
 		}
-		same := reason != "" && m.Reason == reason
-		plain := m.Reason == "" || m.Reason == code
-		if best == "" || same && !exact || same == exact && (less(code, best) && (plain || exact)) {
-			best, exact = code, exact || same
+		if fits > rank || fits == rank && less(code, best) {
+			best, rank = code, fits
 		}
 	}
-	if best == "" {
+	if rank == 0 {
 		return v, false
 	}
 	return valueOf(u.Class.State.Type, best), true
