@@ -32,7 +32,7 @@ func load(t *testing.T, file string) *Model {
 
 // The counts of a plant of 1 GW and of 2 GW that the product is sized for.
 func TestShippedCounts(t *testing.T) {
-	demo := map[string]int{"arc_furnace": 1, "tcs_unit": 1, "siemens_reactor": 2, "cz_puller": 4, "brick_machine": 1, "wire_saw": 2, "clean_line": 1,
+	demo := map[string]int{"arc_furnace": 1, "tcs_unit": 1, "siemens_reactor": 2, "cz_puller": 6, "brick_machine": 1, "wire_saw": 2, "clean_line": 1,
 		"wafer_sorter": 1, "cell tools": 4, "module_station": 1, "module_tester": 1, "energy_meter": 5}
 	wafer := map[string]int{"cz_puller": 56, "brick_machine": 12, "wire_saw": 12, "clean_line": 3, "wafer_sorter": 3, "energy_meter": 6}
 	chain := func(k int) map[string]int {
