@@ -67,7 +67,12 @@ type Store interface {
 
 // Settle compares what was made with what is kept. Only series of which samples are given are looked at.
 func Settle(ctx context.Context, made []Sample, store Store, aside []quarantine.Entry) (*Account, error) {
-	stored, err := readStore(ctx, made, store)
+	return SettleSince(ctx, 0, made, store, aside)
+}
+
+// SettleSince is Settle of what was made since a moment: points before it are none of this run's business.
+func SettleSince(ctx context.Context, since telemetry.Instant, made []Sample, store Store, aside []quarantine.Entry) (*Account, error) {
+	stored, err := readStore(ctx, since, made, store)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +145,7 @@ func same(want telemetry.Value, got influx.Value) bool {
 	}
 }
 
-func readStore(ctx context.Context, made []Sample, store Store) (map[string]track, error) {
+func readStore(ctx context.Context, since telemetry.Instant, made []Sample, store Store) (map[string]track, error) {
 	series := map[string]*telemetry.Series{} // by measurement and tags as a query shows them
 	var measurements []string
 	for i := range made {
@@ -159,7 +164,7 @@ func readStore(ctx context.Context, made []Sample, store Store) (map[string]trac
 		if err != nil {
 			return nil, err
 		}
-		err = store.Query(ctx, influx.Query{Text: "SELECT * FROM " + name + " GROUP BY *"}, func(r influx.Row) error {
+		err = store.Query(ctx, influx.Query{Text: fmt.Sprintf("SELECT * FROM %s WHERE time >= %d GROUP BY *", name, int64(since))}, func(r influx.Row) error {
 			s := series[shown(r.Series, r.Tags)]
 			at, ok := r.Time()
 			if s == nil || !ok {

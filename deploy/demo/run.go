@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"kvarts/configs/plants"
+	"kvarts/historian/answer"
+	"kvarts/historian/influx"
+	"kvarts/historian/keeper"
+	"kvarts/historian/plant"
+	"kvarts/historian/store"
+	"kvarts/historian/telemetry"
+)
+
+// demo is everything that runs.
+type demo struct {
+	options
+	out      io.Writer
+	terminal bool
+	log      zerolog.Logger
+	model    *plant.Model
+	work     string // folder of this run alone: buffer, configuration, logs of the machines
+	store    *storeProcess
+	client   *influx.Client
+	past     *past
+	live     *live
+	chaos    *chaos
+	look     *looker
+	pic      atomic.Pointer[picture]
+}
+
+// run is the demo from the first start to the settled books.
+func run(ctx context.Context, o options, out io.Writer, terminal bool) (res *result, err error) {
+	d := &demo{options: o, out: out, terminal: terminal}
+	d.log = zerolog.New(zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !terminal}).Level(zerolog.ErrorLevel).With().Timestamp().Logger()
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.remember(ctx); err != nil {
+		return nil, err
+	}
+	if o.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.length)
+		defer cancel()
+	}
+	if err := d.present(ctx); err != nil {
+		return nil, err
+	}
+	return d.settle(context.WithoutCancel(ctx))
+}
+
+// open finds the plant's folder and starts the store in it.
+func (d *demo) open(ctx context.Context) (err error) {
+	if d.model, err = plant.Parse("demo.yaml", plants.Living); err != nil {
+		return fmt.Errorf("read the demo's plant model: %w", err)
+	}
+	if d.dir == "" {
+		if d.dir, err = keptDir(); err != nil {
+			return err
+		}
+	}
+	if d.fresh {
+		if err := os.RemoveAll(d.dir); err != nil {
+			return fmt.Errorf("forget the plant: %w", err)
+		}
+	}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return fmt.Errorf("make the plant's folder: %w", err)
+	}
+	if d.work, err = os.MkdirTemp("", "kvarts-demo-"); err != nil {
+		return fmt.Errorf("make a folder for this run: %w", err)
+	}
+	if d.status, err = orFree(d.status); err != nil {
+		return err
+	}
+	if d.options.store, err = orFree(d.options.store); err != nil {
+		return err
+	}
+	if d.past, err = recall(d.dir, d.model, d.seed, telemetry.Now()); err != nil {
+		return err
+	}
+	if d.past.fresh { // a store of another plant, or none
+		if err := os.RemoveAll(filepath.Join(d.dir, storeDir)); err != nil {
+			return fmt.Errorf("forget the plant's record: %w", err)
+		}
+	}
+	if d.store, err = startStore(ctx, d.dir, d.options.store); err != nil {
+		return err
+	}
+	if d.client, err = influx.New(influx.Options{URL: d.store.url, Database: store.DefaultDatabase}); err != nil {
+		return err
+	}
+	d.past.store = d.client
+	d.look = &looker{engine: answer.New(d.client, telemetry.Now), client: d.client, model: d.model}
+	return nil
+}
+
+// keptDir is where the plant is kept.
+func keptDir() (string, error) {
+	if dir := os.Getenv("KVARTS_CACHE"); dir != "" {
+		return filepath.Join(dir, "demo"), nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find your cache folder (--dir names another one): %w", err)
+	}
+	return filepath.Join(dir, "kvarts", "demo"), nil
+}
+
+// remember brings the record up to the present and starts to collect.
+func (d *demo) remember(ctx context.Context) (err error) {
+	if err := d.past.fill(ctx, d.out, d.terminal); err != nil {
+		return err
+	}
+	if err := d.past.enter(ctx, d.model); err != nil {
+		return err
+	}
+	d.live, err = goLive(d)
+	return err
+}
+
+const (
+	paintEvery  = time.Second
+	plainEvery  = 10 * time.Second // without a terminal
+	lookEvery   = 5 * time.Second
+	energyEvery = time.Minute
+	ledgerEvery = time.Minute
+	bookEvery   = 20 * time.Second
+)
+
+// present runs until ctx ends: the machines, the collector, the ledger, the picture.
+func (d *demo) present(ctx context.Context) error {
+	// The collector and the store outlive the machines: until the books are settled.
+	path, stopPath := context.WithCancel(context.WithoutCancel(ctx))
+	group, path := errgroup.WithContext(path)
+	d.live.stop = func() error { stopPath(); return group.Wait() }
+	if err := d.live.collect(path, group); err != nil {
+		return err
+	}
+	d.next()
+	machines, ctx := errgroup.WithContext(ctx)
+	machines.Go(func() error { return d.live.plant.Run(ctx, nil) })
+	machines.Go(func() error { d.keepLedger(ctx); return nil })
+	machines.Go(func() error { d.keepLooking(ctx); return nil })
+	machines.Go(func() error { d.keepBook(ctx); return nil })
+	machines.Go(func() error { d.show(ctx); return nil })
+	if d.options.chaos {
+		d.chaos = newChaos(d.live.plant.Servers(), d.store, d.seed)
+		machines.Go(func() error { return d.chaos.run(ctx) })
+	}
+	machines.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-path.Done():
+			return errors.New("the collector stopped by itself")
+		}
+	})
+	return machines.Wait()
+}
+
+// keepLedger computes the slices of what is over, as `historian serve --ledger` does.
+func (d *demo) keepLedger(ctx context.Context) {
+	k := keeper.New(d.client, keeper.Options{})
+	_ = k.Run(ctx, ledgerEvery, func(_ keeper.Report, err error) {
+		if err != nil && ctx.Err() == nil && !d.options.chaos {
+			d.log.Error().Err(err).Msg("the ledger was not brought up to date; it is tried again")
+		}
+	})
+}
+
+// keepBook enters what MES, laboratory and people hand over. A store that is away gets it the next time.
+func (d *demo) keepBook(ctx context.Context) {
+	for rest(ctx, bookEvery) {
+		if err := d.past.book.enter(ctx, d.client); err != nil && ctx.Err() == nil && !d.options.chaos {
+			d.log.Error().Err(err).Msg("the book was not entered; it is tried again")
+		}
+	}
+}
+
+// keepLooking asks for the picture again and again.
+func (d *demo) keepLooking(ctx context.Context) {
+	var energy time.Time
+	for {
+		due := time.Since(energy) > energyEvery
+		pic := d.look.look(ctx, d.pic.Load(), due)
+		if ctx.Err() != nil {
+			return
+		}
+		if due && pic.err == nil {
+			energy = time.Now()
+		}
+		d.pic.Store(pic)
+		if !rest(ctx, lookEvery) {
+			return
+		}
+	}
+}
+
+// show paints until ctx ends.
+func (d *demo) show(ctx context.Context) {
+	every := paintEvery
+	if !d.terminal {
+		every = plainEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	p := &paint{colour: d.terminal && os.Getenv("NO_COLOR") == ""}
+	s := &screen{out: d.out}
+	before := d.live.agent.View()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v, now := d.live.agent.View(), time.Now().In(d.model.Location)
+		if d.terminal {
+			s.draw(p.screen(now, d.pic.Load(), &v, &before, d.chaos.word()))
+		} else {
+			fmt.Fprintln(d.out, p.line(now, d.pic.Load(), &v, &before))
+		}
+		before = v
+	}
+}
+
+// screen is drawn in place: over what was drawn before, and no wider or higher than the terminal.
+type screen struct {
+	out   io.Writer
+	lines int
+}
+
+func (s *screen) draw(text string) {
+	width, height := 100, 60
+	if f, ok := s.out.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil {
+			width, height = w, h
+		}
+	}
+	up := ""
+	if s.lines > 0 {
+		up = fmt.Sprintf("\x1b[%dA\r", s.lines)
+	}
+	body, n := fitted(text, width, height-1)
+	fmt.Fprint(s.out, up+body+"\x1b[J")
+	s.lines = n
+}
+
+func (d *demo) close() error {
+	var errs []error
+	if d.live != nil {
+		errs = append(errs, d.live.close())
+	} else if d.past != nil {
+		d.past.world.Close()
+	}
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.close())
+	}
+	if d.work != "" {
+		errs = append(errs, os.RemoveAll(d.work))
+	}
+	return errors.Join(errs...)
+}
