@@ -99,7 +99,7 @@ func BenchmarkSubscriber(b *testing.B) {
 		}
 		updates[i].Variable, items[i] = v, itemRequest(v, uint32(i), 0, 100, true, nil)
 	}
-	l := startListener(b, s, items)
+	l := startListener(b, s, 10*time.Millisecond, items)
 	l.waitFor(b, nodes) // initial values
 	b.ResetTimer()
 	value, sent := 1.0, uint64(nodes)
@@ -143,7 +143,7 @@ func (l *listener) waitFor(b *testing.B, n uint64) {
 }
 
 // startListener subscribes to items and keeps five Publish requests in flight.
-func startListener(b *testing.B, s *Server, items []*ua.MonitoredItemCreateRequest) *listener {
+func startListener(b *testing.B, s *Server, interval time.Duration, items []*ua.MonitoredItemCreateRequest) *listener {
 	b.Helper()
 	c, err := opcua.NewClient(s.Endpoint(), opcua.SecurityMode(ua.MessageSecurityModeNone), opcua.RequestTimeout(time.Minute))
 	if err != nil {
@@ -167,7 +167,7 @@ func startListener(b *testing.B, s *Server, items []*ua.MonitoredItemCreateReque
 			b.Fatal(err)
 		}
 	}
-	must(&ua.CreateSubscriptionRequest{RequestedPublishingInterval: 10, RequestedLifetimeCount: 10_000, RequestedMaxKeepAliveCount: 100, PublishingEnabled: true},
+	must(&ua.CreateSubscriptionRequest{RequestedPublishingInterval: inMilliseconds(interval), RequestedLifetimeCount: 10_000, RequestedMaxKeepAliveCount: 100, PublishingEnabled: true},
 		func(r ua.Response) error { subID = r.(*ua.CreateSubscriptionResponse).SubscriptionID; return nil })
 	for len(items) > 0 {
 		n := min(1000, len(items))

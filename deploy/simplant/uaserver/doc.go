@@ -2,8 +2,8 @@
 // collector depends on it, and breakable on purpose where a real server breaks.
 //
 // It speaks the binary protocol over TCP without security (policy None) and serves
-// Discovery, Session, Attribute (Read), View, MonitoredItem and Subscription services
-// after OPC 10000-4. Nothing can be written or called: such requests are refused and
+// Discovery, Session, Attribute (Read, HistoryRead), View, MonitoredItem and Subscription
+// services after OPC 10000-4. Nothing can be written or called: such requests are refused and
 // counted (Server.Mutations), so that a test can prove that a client never tries.
 //
 //	        goroutine per connection            one lock            one goroutine

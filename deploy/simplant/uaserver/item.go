@@ -261,7 +261,11 @@ func (it *item) clear(cause Cause) {
 	it.holding, it.hasLast = false, false
 }
 
-// ring is a queue of samples that grows up to limit and never shrinks.
+// keptRing is how many samples an empty ring has room for at most: more is given back, so
+// that what a long silence of the client filled is not kept for ever.
+const keptRing = 64
+
+// ring is a queue of samples that grows up to limit.
 type ring struct {
 	buf   []sample // its length is a power of two, or zero
 	head  int
@@ -291,6 +295,9 @@ func (r *ring) pop() {
 	r.buf[r.head] = sample{}
 	r.head = (r.head + 1) & (len(r.buf) - 1)
 	r.count--
+	if r.count == 0 && len(r.buf) > keptRing {
+		r.buf, r.head = nil, 0
+	}
 }
 
 // unpush removes the newest sample.

@@ -109,6 +109,34 @@ func TestRingAgainstSlice(t *testing.T) {
 	})
 }
 
+// TestRingGivesBack fills a ring as a long silence of the client does, and empties it.
+func TestRingGivesBack(t *testing.T) {
+	f := func(n, kept int) {
+		t.Helper()
+		var r ring
+		for i := range n {
+			r.push(sample{value: i})
+		}
+		for i := range n {
+			if r.at(0).value != i {
+				t.Fatalf("%v in place of %d", r.at(0).value, i)
+			}
+			r.pop()
+		}
+		if len(r.buf) != kept {
+			t.Errorf("after %d samples: room for %d, want %d", n, len(r.buf), kept)
+		}
+		r.push(sample{value: "next"})
+		if r.at(0).value != "next" || r.size() != 1 {
+			t.Errorf("after %d samples: %v", n, r.at(0).value)
+		}
+	}
+	f(3, 4)
+	f(64, 64)
+	f(65, 0)
+	f(1000, 0)
+}
+
 func TestFilter(t *testing.T) {
 	const (
 		onStatus = ua.DataChangeTriggerStatus

@@ -38,6 +38,10 @@ type Options struct {
 	FirstSequence uint32
 	// Record keeps every generated sample in memory for Server.Generated.
 	Record bool
+	// Sink, when not nil, gets the generated samples of each SetAll in one call, in the order
+	// in which they were set: an account of what was generated that needs no memory here. It
+	// must not keep the slice nor call the server, which is locked meanwhile.
+	Sink func([]Generated)
 	// Log, when not nil, receives one JSON line per generated sample and per sample
 	// that the server itself filtered away (type LogEntry). Each Write gets whole lines,
 	// so servers may share a writer that is safe for concurrent use; it should not block

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,6 +184,32 @@ func TestDeletedItemsLeaveTheReadyList(t *testing.T) {
 	quiet := r.publish()
 	r.wait(5 * cycleTime)
 	r.want(quiet, "nothing")
+}
+
+// TestSink compares what the sink got with what the server recorded.
+func TestSink(t *testing.T) {
+	var got []Generated
+	var calls []int
+	r := newRig(t, Options{Record: true, Sink: func(batch []Generated) { got, calls = append(got, batch...), append(calls, len(batch)) }})
+	v, w := r.variable("V", 0.0), r.variable("W", nil)
+	r.monitor(r.subscribe(10, 1000, 0), itemRequest(v, 1, 0, 1, true, nil))
+	at := DateTimeOf(r.clock)
+	updates := []Update{
+		{v, Data{Value: 1.0, Source: at}}, {w, Data{Value: []float64{1, 2}, Source: at}},
+		{v, Data{Value: nil, Status: ua.StatusBadSensorFailure, Source: at}}, {w, Data{Value: int32(3), Status: ua.StatusUncertainSensorNotAccurate}},
+	}
+	if err := r.s.SetAll(updates); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.s.SetAll([]Update{{v, Data{Value: 2.0}}, {v, Data{Value: struct{}{}}}}); err == nil {
+		t.Error("a value without a Variant was accepted")
+	}
+	if d := cmp.Diff(slices.Collect(r.s.Generated()), got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]int{1, 4}, calls); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestSampleLog(t *testing.T) {

@@ -50,6 +50,8 @@ type truth struct {
 	lost    map[Cause]uint64
 	record  bool
 	samples []Generated
+	sink    func([]Generated)
+	batch   []Generated // for sink, until deliver
 	out     io.Writer
 	buf     bytes.Buffer // whole lines that wait to be written to out
 	enc     *json.Encoder
@@ -57,7 +59,7 @@ type truth struct {
 }
 
 func (t *truth) init(opts Options) {
-	t.record = opts.Record
+	t.record, t.sink = opts.Record, opts.Sink
 	t.lost = make(map[Cause]uint64)
 	if opts.Log != nil {
 		t.out = opts.Log
@@ -68,16 +70,30 @@ func (t *truth) init(opts Options) {
 // generated records a new value of v.
 func (t *truth) generated(v *Variable, s *sample) {
 	t.count++
-	if t.record {
-		t.samples = append(t.samples, Generated{
-			Node: v.id, Value: thaw(s.value), Status: s.status, Source: s.source, Server: s.server, Monitored: len(v.items),
-		})
+	if t.record || t.sink != nil {
+		g := Generated{Node: v.id, Value: thaw(s.value), Status: s.status, Source: s.source, Server: s.server, Monitored: len(v.items)}
+		if t.record {
+			t.samples = append(t.samples, g)
+		}
+		if t.sink != nil {
+			t.batch = append(t.batch, g)
+		}
 	}
 	if t.enc != nil {
 		e := entryOf("sample", v, s)
 		e.Monitored = len(v.items)
 		t.write(e)
 	}
+}
+
+// deliver hands the samples since the last call to the sink.
+func (t *truth) deliver() {
+	if len(t.batch) == 0 {
+		return
+	}
+	t.sink(t.batch)
+	clear(t.batch) // it must not keep values alive
+	t.batch = t.batch[:0]
 }
 
 // filtered records that the server kept s from it.

@@ -180,6 +180,7 @@ func (s *Server) AddVariable(spec NodeSpec) (*Variable, error) {
 	if initial != nil {
 		now := s.wall()
 		v.take(sample{value: initial, source: now, server: now}, s.now())
+		s.truth.deliver()
 	}
 	return v, nil
 }
@@ -273,6 +274,7 @@ func (s *Server) SetAll(updates []Update) error {
 	for i := range updates {
 		updates[i].Variable.take(s.batch[i], now)
 	}
+	s.truth.deliver()
 	return nil
 }
 
