@@ -27,15 +27,14 @@ type picture struct {
 
 // unitLine is one machine in the last day.
 type unitLine struct {
-	id, class  string
-	category   plant.Category // now
-	reason     string
-	oee        kpi.Value
-	a, p, q    kpi.Value
-	low, high  kpi.Value
-	share      [parts]float64 // of planned time
-	why        string         // there is no OEE
-	hasMeasure bool
+	id, class string
+	category  plant.Category // now
+	reason    string
+	oee       kpi.Value
+	a, p, q   kpi.Value
+	low, high kpi.Value
+	share     [parts]float64 // of planned time
+	why       string         // there is no OEE
 }
 
 // Parts of planned time, as the bar shows them.
@@ -123,7 +122,7 @@ func shares(w *kpi.Waterfall) (out [parts]float64) {
 	planned := w.Good
 	sums[good] = w.Good
 	for _, l := range w.Losses {
-		part := -1
+		var part int
 		switch l.Kind {
 		case kpi.OutOfSchedule, kpi.PlannedStops:
 			continue

@@ -14,7 +14,6 @@ import (
 // paint is how a screen is drawn: with colours or without.
 type paint struct {
 	colour bool
-	width  int
 }
 
 // Colours of ANSI terminals (ECMA-48 SGR), chosen to be read on dark and light ground.

@@ -82,7 +82,7 @@ func (p *storeProcess) start(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cmd = exec.Command(self, storeVerb, p.dir, p.addr)
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), self, storeVerb, p.dir, p.addr)
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return fmt.Errorf("start the store: %w", err)

@@ -259,6 +259,13 @@ func (u *Unit) Standby(kw float64) {
 // Measures makes the unit a meter: its register counts the energy of others too, besides its own load.
 func (u *Unit) Measures(others ...*Unit) { u.sums = append(u.sums, others...) }
 
+// PresetCounters says what the unit's counters show when it begins: pieces of years before, so that a counter comes near its
+// modulus.
+func (u *Unit) PresetCounters(total, scrap float64) {
+	u.settle()
+	u.making.total, u.making.scrap = total, scrap
+}
+
 // ResetCounters sets what the unit counts to zero, as a machine does that was switched off.
 func (u *Unit) ResetCounters() {
 	u.settle()
