@@ -77,7 +77,7 @@ func TestFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := c.appendLine(nil)
+	certificate, err := c.line()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func FuzzCertificate(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	line, err := c.appendLine(nil)
+	line, err := c.line()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func FuzzCertificate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		first, err := c.appendLine(nil)
+		first, err := c.line()
 		if err != nil {
 			return // a sample that is no tag, or too long
 		}
@@ -193,7 +193,7 @@ func FuzzCertificate(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second, err := back.appendLine(nil); err != nil || string(second) != string(first) {
+		if second, err := back.line(); err != nil || string(second) != string(first) {
 			t.Fatalf("%s becomes %s, %v", first, second, err)
 		}
 	})

@@ -89,22 +89,22 @@ func (r *Result) appendLine(dst []byte) ([]byte, error) {
 	return l.End(base + telemetry.Instant(binary.BigEndian.Uint64(sum[:])%uint64(elementStep))), nil
 }
 
-// appendLine appends c as one line of line protocol, newline included. Its time is that of the issue, to the µs, and a hash below.
-func (c *Certificate) appendLine(dst []byte) ([]byte, error) {
+// line is c as one line of line protocol, newline included. Its time is that of the issue, to the µs, and a hash below.
+func (c *Certificate) line() ([]byte, error) {
 	at := telemetry.Instant(c.IssuedAt)
 	document, err := json.Marshal(c)
 	if err == nil && len(document) > telemetry.MaxStringBytes {
 		err = fmt.Errorf("%d bytes are more than %d, the longest text of a store", len(document), telemetry.MaxStringBytes)
 	}
 	if err != nil {
-		return dst, fmt.Errorf("certificate %s: %w", c.ID, err)
+		return nil, fmt.Errorf("certificate %s: %w", c.ID, err)
 	}
 	s, err := series(kindCertificate, c.Answer.Sample, c.Answer.Lot)
 	if err != nil {
-		return dst, fmt.Errorf("certificate %s: %w", c.ID, err)
+		return nil, fmt.Errorf("certificate %s: %w", c.ID, err)
 	}
 	sum := sha256.Sum256(document)
-	return telemetry.NewLine(dst, s).Text("id", c.ID).Int("issued_us", int64(at/1000)).Text("by", c.By).
+	return telemetry.NewLine(nil, s).Text("id", c.ID).Int("issued_us", int64(at/1000)).Text("by", c.By).
 		Int("grade", int64(c.Grade)).Text("document", string(document)).
 		End(at + telemetry.Instant(binary.BigEndian.Uint16(sum[:])%1000)), nil
 }

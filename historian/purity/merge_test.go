@@ -1,6 +1,7 @@
 package purity
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestStoringAgainIsKnown(t *testing.T) {
 		list := drawn(t)
 		again := list[rapid.IntRange(0, len(list)-1).Draw(t, "again")]
 		again.Revision, again.Reason = 2, "again"
-		stored := append(list[:len(list):len(list)], again)
+		stored := slices.Concat(list, []Result{again})
 		for _, e := range Plan(nil, stored) {
 			if e.Err != nil || e.Outcome == Known || e.Outcome == Approved {
 				t.Fatalf("first: %+v", e)

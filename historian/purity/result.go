@@ -231,7 +231,7 @@ func (r *Result) Hash() string {
 // Check finds everything that is wrong with r; each error names the column and says what to do.
 func (r *Result) Check() error {
 	errs := []error{r.checkTexts(), r.checkTimes(), r.checkQuantities()}
-	if _, err := elementOf(r.Element); err != nil {
+	if _, err := elementOf(r.Element); err != nil && r.Element != "" {
 		errs = append(errs, fmt.Errorf("element: %w", err))
 	}
 	if r.Revision < 1 || r.Revision > maxRevision {
@@ -297,7 +297,10 @@ const (
 
 func (r *Result) checkQuantities() error {
 	parts, _, ok := r.Unit.spec()
-	if !ok {
+	switch {
+	case r.Unit == "" || r.Censored == "":
+		return nil // told as missing
+	case !ok:
 		return fmt.Errorf("unit: %q is not one of %s", r.Unit, unitNames())
 	}
 	var errs []error

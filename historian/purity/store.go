@@ -38,7 +38,7 @@ func WriteResults(ctx context.Context, client *influx.Client, results []Result) 
 
 // WriteCertificate stores a certificate. Writing it again changes nothing.
 func WriteCertificate(ctx context.Context, client *influx.Client, c *Certificate) error {
-	line, err := c.appendLine(nil)
+	line, err := c.line()
 	if err == nil {
 		err = post(ctx, client, [][]byte{line})
 	}

@@ -97,7 +97,7 @@ func TestDamagedPoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := ReadResults(ctx, client, "S")
-	if err == nil || !strings.Contains(err.Error(), "DELETE FROM lab WHERE time = 1795132800000000000") || !strings.Contains(err.Error(), "unit: \"\" is not one of") {
+	if err == nil || !strings.Contains(err.Error(), "DELETE FROM lab WHERE time = 1795132800000000000") || !strings.Contains(err.Error(), "unit: missing") {
 		t.Errorf("%v", err)
 	}
 }
