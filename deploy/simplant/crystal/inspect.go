@@ -1,0 +1,41 @@
+package crystal
+
+import (
+	"time"
+
+	"kvarts/deploy/simplant/world"
+	"kvarts/historian/calendar"
+)
+
+// ingotNote tells the brick machine what of an ingot is good.
+type ingotNote struct {
+	goodMM float64 // of body
+}
+
+const (
+	offSpec   = 0.3 // of all ingots: resistivity out of specification at the tail's end
+	offSpecMM = 170 // mean length of it
+)
+
+// inspect is what is found out of an ingot while it cools: at once what is no body, a day later its resistivity.
+func (p *puller) inspect(id string, g grown) {
+	u, w := p.u, p.w
+	p.report(id+"-crown", "crown", g.crown, g.crownKg, 2*time.Hour)
+	p.report(id+"-tail", "tail", g.tail, g.kg-g.crownKg-g.bodyKg, 2*time.Hour)
+	p.report(id+"-structure", "structure loss", g.body, g.lost, 3*time.Hour)
+	note := ingotNote{goodMM: (g.bodyKg - g.lost).Float() / kgPerMM}
+	bad := 0.0
+	if u.Rand().Float64() < offSpec {
+		bad = min(0.4*note.goodMM, 40+offSpecMM*u.Rand().ExpFloat64())
+	}
+	note.goodMM -= bad
+	after := u.Spread(20*time.Hour, 0.15)
+	p.report(id+"-resistivity", "resistivity out of specification", g.body, world.Amount(bad*kgPerMM), after)
+	w.At(u.Now().Add(after), func() { w.Stock(ingotStock).Put(world.Held{Lot: id, Quantity: g.kg, Note: note}) })
+}
+
+// report enters later that pieces made in v were not good.
+func (p *puller) report(id, reason string, v calendar.Interval, kg world.Quantity, after time.Duration) {
+	u := p.u
+	p.w.At(u.Now().Add(after), func() { found(u, "SCRAP-"+id, v, kg, reason, "crystal laboratory", "inspection of the ingot") })
+}
