@@ -69,6 +69,13 @@ func labMoment(ctx context.Context, client *influx.Client, flag, text, zone stri
 	return at, nil
 }
 
+// writeLabJSON writes v as one line, with "<" of what was not detected as it is.
+func writeLabJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
 // labNow is a moment at which all that is stored is known.
 const labNow = telemetry.Instant(math.MaxInt64)
 
@@ -199,7 +206,7 @@ func (res *labImported) count(entries []purity.Entry) []purity.Result {
 
 func (c *labImport) print(w io.Writer, res *labImported) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(res)
+		return writeLabJSON(w, res)
 	}
 	for _, p := range res.Problems {
 		if _, err := fmt.Fprintln(w, p.Error()); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -146,7 +145,7 @@ func (c *labCertificate) stored(ctx context.Context, client *influx.Client, s pu
 
 func (c *labCertificate) print(w io.Writer, out *certified) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(out)
+		return writeLabJSON(w, out)
 	}
 	return errors.Join(out.head(w), writeItems(w, &out.Answer), out.foot(w))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -57,15 +56,14 @@ func (c *labList) Run(ctx context.Context) error {
 		return err
 	}
 	if c.JSON {
-		e := json.NewEncoder(os.Stdout)
 		for i := range list {
-			if err := e.Encode(&list[i]); err != nil {
+			if err := writeLabJSON(os.Stdout, &list[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return writeSamples(os.Stdout, list)
+	return writeSamples(os.Stdout, list, &policy)
 }
 
 func (c *labList) list(ctx context.Context, client *influx.Client, policy purity.Policy) ([]listedSample, error) {
@@ -113,7 +111,7 @@ func listed(a *purity.Answer) listedSample {
 	return s
 }
 
-func writeSamples(w io.Writer, list []listedSample) error {
+func writeSamples(w io.Writer, list []listedSample, policy *purity.Policy) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SAMPLE\tLOT\tMEASURED (UTC)\tELEMENTS\tN\tGRADE\tWHY NOT MORE")
 	for _, s := range list {
@@ -122,6 +120,7 @@ func writeSamples(w io.Writer, list []listedSample) error {
 	if len(list) == 0 {
 		fmt.Fprintln(t, "(no samples)")
 	}
+	fmt.Fprintf(t, "\n%s\n", policy.Words()[0])
 	return t.Flush()
 }
 
@@ -201,7 +200,7 @@ func (c *labShow) Run(ctx context.Context) error {
 		shown.Certificates = append(shown.Certificates, shownCertificate{cert.ID, cert.IssuedAt, cert.By, cert.Grade})
 	}
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(shown)
+		return writeLabJSON(os.Stdout, shown)
 	}
 	return shown.write(os.Stdout)
 }

@@ -77,7 +77,7 @@ func p1() []string {
 // every is n different elements that count under the default policy, each with the same text.
 func every(n int, text string) []string {
 	var out []string
-	for _, e := range elements() {
+	for _, e := range elements {
 		if e.class != light && len(out) < n {
 			out = append(out, e.symbol+" "+text)
 		}

@@ -28,7 +28,7 @@ func tags() []string { return []string{kindTag, "sample", "lot"} }
 // resultFields are the fields of a result.
 func resultFields() []string {
 	var list []string
-	for _, c := range columns() {
+	for _, c := range &columns {
 		if c.name != "sample" && c.name != "lot" {
 			list = append(list, c.name)
 		}
@@ -71,7 +71,7 @@ func (r *Result) appendLine(dst []byte) ([]byte, error) {
 	}
 	start := len(dst)
 	l := telemetry.NewLine(dst, s)
-	for _, c := range columns() {
+	for _, c := range &columns {
 		switch {
 		case c.revision:
 			l = l.Int(c.name, int64(r.Revision))
@@ -120,7 +120,7 @@ type row interface {
 func resultFrom(p row) (Result, error) {
 	r := Result{Sample: p.Tag("sample"), Lot: p.Tag("lot")}
 	var errs []error
-	for _, c := range columns() {
+	for _, c := range &columns {
 		text, ok := p.Text(c.name)
 		if c.revision {
 			n, _ := p.Int(c.name)

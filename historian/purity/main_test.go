@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"kvarts/deploy/e2e/peers"
 	"kvarts/historian/influx"
 	"kvarts/historian/store"
 )
@@ -19,8 +20,31 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// openStore is a client of an empty embedded store.
-func openStore(t testing.TB) *influx.Client {
+// eachStore runs f against an empty database of each server that it must work the same on.
+func eachStore(t *testing.T, f func(t *testing.T, c *influx.Client)) {
+	for name, open := range map[string]func(testing.TB) influx.Options{
+		"embedded": embedded,
+		"influxd 1.8.10": func(t testing.TB) influx.Options {
+			s := peers.Influxd18(t)
+			return influx.Options{URL: s.URL, Database: s.Database}
+		},
+		"influxd 2.9.1": func(t testing.TB) influx.Options {
+			s := peers.Influxd2(t)
+			return influx.Options{URL: s.URL, Token: s.Token, Org: s.Org, Bucket: s.Bucket}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := influx.New(open(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(c.Close)
+			f(t, c)
+		})
+	}
+}
+
+func embedded(t testing.TB) influx.Options {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Addr: "127.0.0.1:0"})
 	if err != nil {
@@ -31,12 +55,7 @@ func openStore(t testing.TB) *influx.Client {
 			t.Error(err)
 		}
 	})
-	c, err := influx.New(influx.Options{URL: s.URL(), Database: store.DefaultDatabase})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
+	return influx.Options{URL: s.URL(), Database: store.DefaultDatabase}
 }
 
 func within(t testing.TB, d time.Duration) context.Context {

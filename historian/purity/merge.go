@@ -126,14 +126,22 @@ func compareRevisions(a, b Result) int {
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(a.Revision, b.Revision), cmp.Compare(approved(&a), approved(&b)), cmp.Compare(a.KnownAt, b.KnownAt),
-		cmp.Compare(a.Hash(), b.Hash()), cmp.Compare(a.Source, b.Source))
+	if c := cmp.Or(cmp.Compare(a.Revision, b.Revision), cmp.Compare(approved(&a), approved(&b)), cmp.Compare(a.KnownAt, b.KnownAt)); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.Hash(), b.Hash()), cmp.Compare(a.Source, b.Source))
 }
 
 // Sort sorts results by sample, element (atomic number), method and revision.
 func Sort(results []Result) {
 	slices.SortFunc(results, func(a, b Result) int {
-		return cmp.Or(cmp.Compare(a.Sample, b.Sample), compareElements(a.Element, b.Element), cmp.Compare(a.Method, b.Method), compareRevisions(a, b))
+		if c := cmp.Compare(a.Sample, b.Sample); c != 0 {
+			return c
+		}
+		if c := cmp.Or(compareElements(a.Element, b.Element), cmp.Compare(a.Method, b.Method)); c != 0 {
+			return c
+		}
+		return compareRevisions(a, b)
 	})
 }
 

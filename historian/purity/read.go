@@ -118,14 +118,13 @@ type cell struct{ column, text string }
 func (rd *reader) row(line int, cells []cell) {
 	before := len(rd.problems)
 	r := Result{Revision: 1, KnownAt: rd.o.KnownAt, Source: fmt.Sprintf("%s:%d", rd.o.Name, line)}
-	all := columns()
 	for _, c := range cells {
 		text := strings.TrimSpace(c.text)
 		if text == "" {
 			continue
 		}
-		k := slices.IndexFunc(all, func(known column) bool { return known.name == c.column })
-		if err := all[k].set(&r, text); err != nil {
+		k := slices.IndexFunc(columns[:], func(known column) bool { return known.name == c.column })
+		if err := columns[k].set(&r, text); err != nil {
 			rd.problem(line, c.column, err.Error())
 		}
 	}

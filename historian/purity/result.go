@@ -102,34 +102,32 @@ type column struct {
 	revision bool
 }
 
-// columns are those of a result, in the order of files.
-func columns() []column {
-	return []column{
-		{name: "sample", text: func(r *Result) *string { return &r.Sample }},
-		{name: "lot", text: func(r *Result) *string { return &r.Lot }},
-		{name: "sampled_at", instant: func(r *Result) *telemetry.Instant { return &r.SampledAt }},
-		{name: "measured_at", instant: func(r *Result) *telemetry.Instant { return &r.MeasuredAt }},
-		{name: "approved_at", instant: func(r *Result) *telemetry.Instant { return &r.ApprovedAt }},
-		{name: "method", text: func(r *Result) *string { return &r.Method }},
-		{name: "element", text: func(r *Result) *string { return &r.Element }},
-		{name: "value", number: func(r *Result) **Quantity { return &r.Value }},
-		{name: "unit", text: func(r *Result) *string { return (*string)(&r.Unit) }},
-		{name: "censored", text: func(r *Result) *string { return (*string)(&r.Censored) }},
-		{name: "lod", number: func(r *Result) **Quantity { return &r.LOD }},
-		{name: "loq", number: func(r *Result) **Quantity { return &r.LOQ }},
-		{name: "u_k2", number: func(r *Result) **Quantity { return &r.U }},
-		{name: "analyst", text: func(r *Result) *string { return &r.Analyst }},
-		{name: "instrument", text: func(r *Result) *string { return &r.Instrument }},
-		{name: "calibration", text: func(r *Result) *string { return &r.Calibration }},
-		{name: "revision", revision: true},
-		{name: "reason", text: func(r *Result) *string { return &r.Reason }},
-	}
+// columns are those of a result, in the order of files. Read only.
+var columns = [...]column{
+	{name: "sample", text: func(r *Result) *string { return &r.Sample }},
+	{name: "lot", text: func(r *Result) *string { return &r.Lot }},
+	{name: "sampled_at", instant: func(r *Result) *telemetry.Instant { return &r.SampledAt }},
+	{name: "measured_at", instant: func(r *Result) *telemetry.Instant { return &r.MeasuredAt }},
+	{name: "approved_at", instant: func(r *Result) *telemetry.Instant { return &r.ApprovedAt }},
+	{name: "method", text: func(r *Result) *string { return &r.Method }},
+	{name: "element", text: func(r *Result) *string { return &r.Element }},
+	{name: "value", number: func(r *Result) **Quantity { return &r.Value }},
+	{name: "unit", text: func(r *Result) *string { return (*string)(&r.Unit) }},
+	{name: "censored", text: func(r *Result) *string { return (*string)(&r.Censored) }},
+	{name: "lod", number: func(r *Result) **Quantity { return &r.LOD }},
+	{name: "loq", number: func(r *Result) **Quantity { return &r.LOQ }},
+	{name: "u_k2", number: func(r *Result) **Quantity { return &r.U }},
+	{name: "analyst", text: func(r *Result) *string { return &r.Analyst }},
+	{name: "instrument", text: func(r *Result) *string { return &r.Instrument }},
+	{name: "calibration", text: func(r *Result) *string { return &r.Calibration }},
+	{name: "revision", revision: true},
+	{name: "reason", text: func(r *Result) *string { return &r.Reason }},
 }
 
 // Columns are the columns of a file of results.
 func Columns() []string {
 	var names []string
-	for _, c := range columns() {
+	for _, c := range &columns {
 		names = append(names, c.name)
 	}
 	return names
@@ -210,7 +208,7 @@ func parseTime(s string) (telemetry.Instant, error) {
 // content is all that r says but when it was approved, stored and where it was read.
 func (r *Result) content() string {
 	var b strings.Builder
-	for _, c := range columns() {
+	for _, c := range &columns {
 		switch {
 		case c.name == "approved_at":
 		case c.number != nil:
@@ -248,7 +246,7 @@ const maxRevision = 10_000
 
 func (r *Result) checkTexts() error {
 	var errs []error
-	for _, c := range columns() {
+	for _, c := range &columns {
 		if c.text == nil {
 			continue
 		}
@@ -305,7 +303,7 @@ func (r *Result) checkQuantities() error {
 	}
 	var errs []error
 	all := exact.Int(maxMillionths * 1_000_000 / parts)
-	for _, c := range columns() {
+	for _, c := range &columns {
 		if c.number == nil {
 			continue
 		}

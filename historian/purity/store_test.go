@@ -10,8 +10,10 @@ import (
 )
 
 // What is stored comes back, by sample and by lot, and storing it again comes to nothing.
-func TestStore(t *testing.T) {
-	client, ctx := openStore(t), within(t, 30*time.Second)
+func TestStore(t *testing.T) { eachStore(t, testStore) }
+
+func testStore(t *testing.T, client *influx.Client) {
+	ctx := within(t, 30*time.Second)
 	var list []Result
 	for i := range 120 { // more samples than one query names
 		for _, r := range results(t, p1()...) {
@@ -57,8 +59,10 @@ func TestStore(t *testing.T) {
 }
 
 // A certificate keeps its value, whatever is stored later.
-func TestStoredCertificate(t *testing.T) {
-	client, ctx := openStore(t), within(t, 30*time.Second)
+func TestStoredCertificate(t *testing.T) { eachStore(t, testStoredCertificate) }
+
+func testStoredCertificate(t *testing.T, client *influx.Client) {
+	ctx := within(t, 30*time.Second)
 	list := results(t, p1()...)
 	c := mustIssue(t, mustAssess(t, list, DefaultPolicy()), 12)
 	ofLot, err := Assess(Subject{Lot: "L"}, list, DefaultPolicy(), always)
@@ -91,8 +95,10 @@ func TestStoredCertificate(t *testing.T) {
 }
 
 // What stands in the store and is no result is told, not left out.
-func TestDamagedPoint(t *testing.T) {
-	client, ctx := openStore(t), within(t, 30*time.Second)
+func TestDamagedPoint(t *testing.T) { eachStore(t, testDamagedPoint) }
+
+func testDamagedPoint(t *testing.T, client *influx.Client) {
+	ctx := within(t, 30*time.Second)
 	if err := post(ctx, client, [][]byte{[]byte(`lab,kind=result,sample=S element="Fe" 1795132800000000000` + "\n")}); err != nil {
 		t.Fatal(err)
 	}
