@@ -122,7 +122,9 @@ func (u *Unit) again(g *watch) {
 func (u *Unit) lookAtCounters() {
 	for _, s := range []*plant.Signal{u.Class.Total, u.Class.Good, u.Class.Scrap} {
 		if s != nil {
-			u.look(u.byName[s.Name], false)
+			i := u.byName[s.Name]
+			u.signals[i].held = u.count(&u.signals[i])
+			u.look(i, false)
 		}
 	}
 }

@@ -19,11 +19,13 @@ type signal struct {
 	curve Curve
 	since float64 // seconds of work at which curve began
 	sigma float64
-	// Of a measured value: kept within [low, high] where the model says them, and shown in steps of 1/scale.
-	low, high, scale float64
-	bounded          bool
+	// Of a measured value: kept within [low, high] where the model says them, and shown in steps as a converter has them.
+	low, high, step float64
+	bounded         bool
+	scale           float64 // of a counter or register: shown in steps of 1/scale
 	modulus          float64 // of a counter or register, 0: none
 	offset           float64 // added to a register: what it showed when it was new
+	held             float64 // of a counter that is reported per batch: as of the end of the last one
 
 	shown telemetry.Value // as the machine last showed it
 	seen  telemetry.Value // as the observer last got it, with faults
@@ -72,6 +74,9 @@ func (u *Unit) makeSignals() {
 	}
 }
 
+// converter is how many steps the range of a measured value has: 14 bits, as usual for the inputs of controllers.
+const converter = 1 << 14
+
 func (u *Unit) hash(name string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(u.ID + "\x00" + name + "\x00" + strconv.FormatUint(u.w.opts.Seed, 10))) // never fails
@@ -85,11 +90,12 @@ func (s *signal) span() {
 		s.bounded, s.low, s.high = true, s.Range.Low.Float(), s.Range.High.Float()
 		width = s.high - s.low
 	}
+	s.step = width / converter
 	if s.Kind == plant.Analog {
-		s.sigma = width / 500
+		s.sigma = width / 2000
 	}
 	if s.Type == plant.Float {
-		s.scale = math.Pow(10, math.Ceil(math.Log10(5_000/width)))
+		s.scale = 1000
 	}
 }
 
@@ -146,7 +152,7 @@ func (u *Unit) Follow(name string, c Curve) {
 	}
 }
 
-// Noise is the standard deviation of a measured value, in its unit; by default a 500th of its range.
+// Noise is the standard deviation of a measured value, in its unit; by default a 2000th of its range.
 func (u *Unit) Noise(name string, sigma float64) {
 	if i, ok := u.byName[name]; ok {
 		u.signals[i].sigma = sigma
@@ -187,6 +193,9 @@ func (u *Unit) reading(s *signal) telemetry.Value {
 	case register:
 		return s.counted(u.EnergyNow() + s.offset)
 	case pieces, goodOnes, badOnes:
+		if s.Reporting == plant.PerBatch {
+			return s.counted(s.held)
+		}
 		return s.counted(u.count(s))
 	default:
 		return s.wander(u.w.now)
@@ -219,7 +228,7 @@ func (s *signal) counted(x float64) telemetry.Value {
 	return telemetry.FloatValue(floor(x*s.scale) / s.scale)
 }
 
-// measured shows a value as an instrument does.
+// measured shows a value as an instrument does, and a controller that keeps it in 32 bits (IEC 61131-3 REAL).
 func (s *signal) measured(x float64, at Instant) telemetry.Value {
 	x += s.sigma * s.noise(at)
 	if s.bounded {
@@ -228,7 +237,7 @@ func (s *signal) measured(x float64, at Instant) telemetry.Value {
 	if s.Type == plant.Int {
 		return telemetry.IntValue(int64(math.Round(x)))
 	}
-	return telemetry.FloatValue(math.Round(x*s.scale) / s.scale)
+	return telemetry.FloatValue(float64(float32(s.low + math.Round((x-s.low)/s.step)*s.step)))
 }
 
 // noise is about normally distributed, and depends on nothing but the signal and the moment.

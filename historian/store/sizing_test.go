@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/influxdata/influxdb/models"
+
+	"kvarts/configs/plants"
+	"kvarts/deploy/simplant/areas"
+	"kvarts/deploy/simplant/world"
+	"kvarts/historian/plant"
+	"kvarts/historian/telemetry"
+)
+
+// BenchmarkBytesPerSample writes an hour of the simulated plant and reports what a sample takes once it is compacted, by kind of
+// signal and in all, and what that is in a year. Run it with -benchtime 1x.
+func BenchmarkBytesPerSample(b *testing.B) {
+	everything := func(*plant.Signal) bool { return true }
+	for _, c := range []struct {
+		name  string
+		model []byte
+		which func(*plant.Signal) bool
+	}{
+		{"measured", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.Analog && s.Sampling > 0 }},
+		{"set-point", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.Analog && s.Sampling == 0 }},
+		{"register", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.Register }},
+		{"counter", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.Counter }},
+		{"state", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.State }},
+		{"text", plants.OneGW, func(s *plant.Signal) bool { return s.Kind == plant.Text }},
+		{"alive", plants.OneGW, nil},
+		{"1gw", plants.OneGW, everything},
+		{"2gw", plants.TwoGW, everything},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m, err := plant.Parse(c.name, c.model)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				sizeOf(b, m, c.which)
+			}
+		})
+	}
+}
+
+// sized is how long the plant is watched.
+const sized = time.Hour
+
+// sizeOf writes the samples of which and reports; without which, or with all of them, the proofs of life too.
+func sizeOf(b *testing.B, m *plant.Model, which func(*plant.Signal) bool) {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Dir: b.TempDir(), Addr: "127.0.0.1:0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	begin := telemetry.Instant(1_790_000_000e9)
+	w, err := world.New(world.Options{Model: m, Seed: 1, Start: begin, Process: areas.Processes})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	p := &pointsOf{b: b, engine: s.engine, tags: map[*world.Unit]models.Tags{}}
+	if err := w.Advance(begin.Add(time.Minute)); err != nil { // every script has begun
+		b.Fatal(err)
+	}
+	w.Observe(world.Observer{Sample: func(x *world.Sample) {
+		if which != nil && which(x.Signal) {
+			p.add(x.Unit, x.Unit.Class.Name, x.Signal.Name, valueOf(x.Value), x.At)
+		}
+	}}, world.AsTheModelSays)
+	alive := which == nil || which(&plant.Signal{})
+	for at := begin.Add(time.Minute); at < begin.Add(time.Minute+sized); at = at.Add(10 * time.Second) {
+		if err := w.Advance(at); err != nil {
+			b.Fatal(err)
+		}
+		for _, u := range w.Units() {
+			if alive {
+				p.add(u, "alive", "alive", true, at)
+			}
+		}
+	}
+	p.flush()
+	bytes := compacted(b, s.engine)
+	perSecond := float64(p.total) / sized.Seconds()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(bytes)/float64(p.total), "B/sample")
+	b.ReportMetric(perSecond, "samples/s")
+	b.ReportMetric(perSecond*365*24*3600*float64(bytes)/float64(p.total)/1e9, "GB/year")
+}
+
+func valueOf(v telemetry.Value) any {
+	switch v.Type() {
+	case telemetry.Int:
+		return v.Int()
+	case telemetry.String:
+		return v.Text()
+	default:
+		return v.Float()
+	}
+}
+
+// pointsOf writes points to the engine in batches, as its HTTP handler does.
+type pointsOf struct {
+	b      *testing.B
+	engine *engine
+	tags   map[*world.Unit]models.Tags
+	batch  []models.Point
+	total  int
+}
+
+func (p *pointsOf) add(u *world.Unit, measurement, field string, v any, at telemetry.Instant) {
+	tags, ok := p.tags[u]
+	if !ok {
+		tags = models.NewTags(u.World().Model().Tags(u.Unit))
+		p.tags[u] = tags
+	}
+	point, err := models.NewPoint(measurement, tags, models.Fields{field: v}, at.Time())
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	p.batch = append(p.batch, point)
+	if p.total++; len(p.batch) == 20_000 {
+		p.flush()
+	}
+}
+
+func (p *pointsOf) flush() {
+	if err := p.engine.writer.WritePointsPrivileged(DefaultDatabase, "", models.ConsistencyLevelAny, p.batch); err != nil {
+		p.b.Fatal(err)
+	}
+	p.batch = p.batch[:0]
+}
+
+// compacted is the size of all shards after a full compaction.
+func compacted(b *testing.B, e *engine) (bytes int64) {
+	for _, id := range e.store.ShardIDs() {
+		shard := e.store.Shard(id)
+		if err := shard.ScheduleFullCompaction(); err != nil {
+			b.Fatal(err)
+		}
+		for deadline := time.Now().Add(5 * time.Minute); ; {
+			idle, why := shard.IsIdle()
+			if idle {
+				break
+			}
+			if time.Now().After(deadline) {
+				b.Fatal("shard " + strconv.FormatUint(id, 10) + " is not compacted: " + why)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		n, err := shard.DiskSize()
+		if err != nil {
+			b.Fatal(err)
+		}
+		bytes += n
+	}
+	return bytes
+}
