@@ -284,6 +284,26 @@ func TestRevisedSamplingInterval(t *testing.T) {
 	}
 }
 
+// TestByException samples every change whatever a client asks for.
+func TestByException(t *testing.T) {
+	r := newRig(t, Options{ByException: true})
+	v := r.variable("V", 0.0)
+	sub := r.subscribe(10, 1000, 0)
+	for handle, asked := range []float64{0, 50, 5000, -1} {
+		if res := r.monitor(sub, itemRequest(v, uint32(handle), asked, 100, true, nil)); res.RevisedSamplingInterval != 0 {
+			t.Errorf("asked for %v: %v", asked, res.RevisedSamplingInterval)
+		}
+	}
+	r.set(v, 1.0)
+	r.set(v, 2.0)
+	id := r.publish()
+	r.wait(cycleTime)
+	r.want(id, "1: 0=0 0=1 0=2 1=0 1=1 1=2 2=0 2=1 2=2 3=0 3=1 3=2")
+	if f := r.s.Filtered(); len(f) != 0 {
+		t.Errorf("filtered %v", f)
+	}
+}
+
 func TestMonitoringModes(t *testing.T) {
 	r := newRig(t, Options{})
 	v := r.variable("V", 0.0)

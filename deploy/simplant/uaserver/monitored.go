@@ -101,19 +101,27 @@ func (s *Server) configure(it *item, p *ua.MonitoringParameters) ua.StatusCode {
 	if status != ua.StatusOK {
 		return status
 	}
-	interval := it.sub.interval // negative: the publishing interval
-	if !(p.SamplingInterval < 0) {
-		interval = max(milliseconds(p.SamplingInterval), s.limits.MinSamplingInterval)
-	}
-	if it.variable != nil && it.variable.read != nil {
-		interval = it.sub.interval // the server's own values are sampled by the publishing cycle
-	}
+	interval := s.samplingOf(it, p.SamplingInterval)
 	if it.interval != interval {
 		it.interval, it.heldSlot = interval, 0 // a held value settles on the new grid
 	}
 	it.handle, it.filter, it.oldest = p.ClientHandle, f, p.DiscardOldest
 	it.resize(int(max(1, min(p.QueueSize, s.limits.MaxQueueSize))))
 	return ua.StatusOK
+}
+
+// samplingOf revises a sampling interval, in milliseconds as a client asks for it.
+func (s *Server) samplingOf(it *item, want float64) time.Duration {
+	switch {
+	case it.variable != nil && it.variable.read != nil:
+		return it.sub.interval // the server's own values are sampled by the publishing cycle
+	case s.opts.ByException:
+		return 0
+	case want < 0: // the publishing interval
+		return it.sub.interval
+	default:
+		return max(milliseconds(want), s.limits.MinSamplingInterval)
+	}
 }
 
 // filterOf checks a monitoring filter (OPC 10000-4 §7.22.2, OPC 10000-8 §7.2).

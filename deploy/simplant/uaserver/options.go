@@ -33,6 +33,10 @@ type Options struct {
 	// AnonymousTransfer lets anonymous sessions take over each other's subscriptions, as
 	// many servers do. OPC 10000-4 §5.14.7 refuses that on channels without security.
 	AnonymousTransfer bool
+	// ByException reports every change of a variable, whatever sampling interval a client
+	// asks for: it is revised to 0, as by servers whose machines push their values. Without
+	// it a client that samples with the period of a signal loses a value now and then.
+	ByException bool
 	// FirstSequence is the sequence number of a subscription's first notification;
 	// 0 means 1. Near 4294967295 it makes the rollover to 1 testable.
 	FirstSequence uint32
