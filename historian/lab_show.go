@@ -96,7 +96,7 @@ func (c *labList) list(ctx context.Context, client *influx.Client, policy purity
 		if err != nil {
 			return nil, err
 		}
-		if len(a.Counted)+len(a.LeftOut) > 0 {
+		if len(a.Counted)+len(a.LeftOut)+len(a.Findings) > 0 {
 			list = append(list, listed(a))
 		}
 	}
@@ -124,8 +124,11 @@ func writeSamples(w io.Writer, list []listedSample, policy *purity.Policy) error
 	return t.Flush()
 }
 
-// labClock is a stored time for a table.
+// labClock is a stored time for a table; "" for none.
 func labClock(m purity.Moment) string {
+	if m == 0 {
+		return ""
+	}
 	return telemetry.Instant(m).Time().Format("2006-01-02 15:04")
 }
 

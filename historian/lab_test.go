@@ -77,6 +77,14 @@ func TestLabShow(t *testing.T) {
 	}
 	c.must(`"sample":"S-1","lots":["CRY-1"],"measured_at":"2026-11-21T08:00:00Z","elements":7`, "lab", "list", "--from", "2026-11-20", "--to", "2026-11-23T00:00:00Z", "--json")
 	c.must("(no samples)", "lab", "list", "--from", "2026-11-23 00:00")
+
+	// What nobody approved yet is listed, and grants nothing; approved, it counts.
+	waiting := strings.Replace(strings.Replace(labIron, "S-1", "S-2", 1), `"approved_at":"2026-11-22T10:00:00Z",`, "", 1)
+	c.must("1 new", "lab", "import", labFile(t, "waiting.jsonl", waiting))
+	c.must("Fe by GDMS in S-2, revision 2 is not approved and does not count", "lab", "show", "S-2")
+	c.must(`"sample":"S-2","lots":null,"measured_at":"","elements":0`, "lab", "list", "--from", "2026-11-22", "--json")
+	c.must("1 approvals", "lab", "import", labFile(t, "approved.jsonl", strings.Replace(labIron, "S-1", "S-2", 1)))
+	c.must("12N demonstrated", "lab", "show", "S-2")
 	c.refused("no result of sample S-9 is stored", "lab", "show", "S-9")
 	for _, args := range [][]string{{"lab", "show"}, {"lab", "show", "S-1", "--lot", "CRY-1"}, {"lab", "show", "S-1", "--require", "Xx"}, {"lab", "show", "S-1", "--elements", "all"}} {
 		if out, code := c.run(args...); code != exitUsage {
