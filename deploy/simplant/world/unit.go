@@ -233,6 +233,7 @@ func (u *Unit) Make(pieces, perSecond, scrap float64) {
 	if pieces <= 0 {
 		return
 	}
+	u.settle()
 	total, bad := u.making.total+pieces, u.making.scrap+scrap
 	d := time.Duration(pieces / perSecond * 1e9).Truncate(100)
 	u.Making(perSecond, scrap*perSecond/pieces)
