@@ -31,6 +31,8 @@ type cli struct {
 	Record recordCmd `cmd:"" help:"Enter, correct and list what people know: downtime reasons, orders, scrap, replaced meters."`
 	Import importCmd `cmd:"" help:"Import records from a CSV or JSON file."`
 
+	Lots lotsCmd `cmd:"" help:"Lots: what they were made of, what became of them, and the energy that went into them."`
+
 	Lab labCmd `cmd:"" help:"Laboratory results: what they show of a sample or lot, and certificates of purity."`
 
 	Model modelCmd `cmd:"" help:"Check, compare, apply and show plant models, and make collector configurations from them."`
