@@ -210,3 +210,41 @@ func (l *listener) run(ctx context.Context, c *opcua.Client, subID uint32) {
 		}
 	}
 }
+
+// BenchmarkHistory reads 100 nodes of 10,000 kept values each, page after page: one
+// operation is one value from memory to the encoded response.
+func BenchmarkHistory(b *testing.B) {
+	const nodes, values = 100, 10_000
+	s := New(Options{Namespaces: []string{testURI}, History: values})
+	peer := &countingPeer{}
+	sess := &session{token: "t", peer: peer, activated: true, history: make(map[string]*historyRead)}
+	reads := make([]historyNode, nodes)
+	for i := range reads {
+		v, err := s.AddVariable(NodeSpec{Namespace: testURI, Path: fmt.Sprintf("V%d", i)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for n := range values {
+			if err := v.SetData(Data{Value: float64(n), Source: DateTimeOf(rigStart) + DateTime(n)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		reads[i].read = newHistoryRead(v, &rawDetails{Start: 1, End: lastTime}, ua.TimestampsToReturnBoth, 1000, false)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += values {
+		h := reads[n/values%nodes]
+		again := *h.read
+		h.read = &again
+		for more := true; more; {
+			p := h.page(lastTime, maxMessageBytes)
+			s.mu.Lock()
+			b := s.appendHistoryResult(s.scratch[:0], sess, &h, &p)
+			s.scratch = b[:0]
+			clear(sess.history)
+			s.mu.Unlock()
+			more = p.more
+		}
+	}
+}

@@ -23,7 +23,8 @@ type PastRange struct {
 // only the first values are wanted: a Past should make no more than it is asked for.
 //
 // It is called without locks of the server, from several goroutines, and must give the
-// same answer every time, or pages of one HistoryRead will not fit together.
+// same answer every time, or pages of one HistoryRead will not fit together. Stop waits
+// for its end.
 type Past func(v *Variable, r PastRange) iter.Seq[Data]
 
 // All of time.
