@@ -23,9 +23,9 @@ type signal struct {
 	low, high, step float64
 	bounded         bool
 	scale           float64 // of a counter or register: shown in steps of 1/scale
-	modulus          float64 // of a counter or register, 0: none
-	offset           float64 // added to a register: what it showed when it was new
-	held             float64 // of a counter that is reported per batch: as of the end of the last one
+	modulus         float64 // of a counter or register, 0: none
+	offset          float64 // added to a register: what it showed when it was new
+	held            float64 // of a counter that is reported per batch: as of the end of the last one
 
 	shown telemetry.Value // as the machine last showed it
 	seen  telemetry.Value // as the observer last got it, with faults
