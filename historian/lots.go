@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"kvarts/historian/calendar"
-	"kvarts/historian/kpi"
+	"kvarts/historian/exact"
 	"kvarts/historian/lots"
 	"kvarts/historian/telemetry"
 )
@@ -241,10 +241,10 @@ func writeLots(w io.Writer, all []lots.Lot, zone *time.Location) error {
 		l := &all[i]
 		nominal, realised := "", ""
 		if l.WpNominal != nil {
-			nominal = number(kpi.Value{Num: *l.WpNominal})
+			nominal = weight(*l.WpNominal)
 		}
 		if l.WpRealised != nil {
-			realised = number(kpi.Value{Num: *l.WpRealised})
+			realised = weight(*l.WpRealised)
 		}
 		fmt.Fprintln(t, strings.Join([]string{l.ID, strconv.Itoa(l.Number), string(l.Kind), l.Product, amountOf(l), wall(l.MadeAt, zone),
 			nominal, realised, l.By, wall(l.KnownAt, zone)}, "\t"))
@@ -256,7 +256,13 @@ func writeLots(w io.Writer, all []lots.Lot, zone *time.Location) error {
 }
 
 // amountOf is a lot's quantity for people.
-func amountOf(l *lots.Lot) string { return number(kpi.Value{Num: l.Quantity}) + " " + l.UnitOf }
+func amountOf(l *lots.Lot) string { return weight(l.Quantity) + " " + l.UnitOf }
+
+// weight shows a quantity of a lot with at most two decimals.
+func weight(n exact.Num) string {
+	text := n.Rat().FloatString(2)
+	return grouped(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
+}
 
 func wall(at telemetry.Instant, zone *time.Location) string {
 	return at.Time().In(zone).Format("2006-01-02 15:04:05")

@@ -26,17 +26,19 @@ type lotsEnergy struct {
 
 // Help is shown by historian lots energy --help.
 func (c *lotsEnergy) Help() string {
-	return `  historian lots energy CELL-0421
+	return `Examples:
+
+  historian lots energy CELL-0421
   historian lots energy CELL-0421 --asof '2026-11-20 08:00'      before the cell test: nominal watts only
   historian lots energy ING-0012 --policy report-scrap --steps
 
 A step passes on what its inputs embody, by the fraction that it took of them, and its own energy: what is stated for it, else what
 its unit used from begin to end. By scrap-to-good all of that goes to its good outputs, in proportion to quantity; by report-scrap scrap
 keeps its share; by recycle-credit off-cuts take along what the feed that they replace embodies. Where the energy of a step is not known,
-the lot's lies between "at least" and "at most"; "-" is no bound.`
+the lot's lies between "at least" and "at most".`
 }
 
-// policies are the policies by their names on the command line.
+// policyOf is the policy by its name on the command line.
 func policyOf(name string) kpi.ScrapPolicy {
 	switch name {
 	case "report-scrap":
@@ -86,7 +88,7 @@ func (c *lotsEnergy) stages(b *strings.Builder, a *answer.LotAnswer) {
 	add := func(name string, e lots.Energy) {
 		row := []string{name, "", energyNumber(e.KWh), "", "", ""}
 		if !e.Exact() {
-			row[3], row[4] = energyNumber(e.Low), "-"
+			row[3], row[4] = energyNumber(e.Low), "no bound"
 			if !e.Unbounded {
 				row[4] = energyNumber(e.High)
 			}
@@ -97,7 +99,9 @@ func (c *lotsEnergy) stages(b *strings.Builder, a *answer.LotAnswer) {
 		cells = append(cells, row)
 	}
 	for _, s := range a.Energy.Stages {
-		add(s.Stage, s.Energy)
+		if !s.Exact() || !s.KWh.IsZero() {
+			add(s.Stage, s.Energy)
+		}
 	}
 	add("together", a.Energy.Total)
 	printAligned(b, withoutEmpty(cells))
@@ -125,7 +129,7 @@ func perWatt(b *strings.Builder, which string, p *answer.PerWatt) {
 
 func wattNumber(v kpi.Value) string {
 	if v.Null {
-		return "-"
+		return "no bound"
 	}
 	return v.Num.Rat().FloatString(6)
 }

@@ -56,7 +56,9 @@ type lotsTrace struct {
 
 // Help is shown by historian lots trace --help.
 func (c *lotsTrace) Help() string {
-	return `  historian lots trace WAFER-0421                  back to the quartz
+	return `Examples:
+
+  historian lots trace WAFER-0421                  back to the quartz
   historian lots trace MG-0007 --forward --depth 3
 
 Each line is a lot. "took" is what went of the earlier lot into the later one of the two lines, over that one step, and the share
@@ -196,8 +198,8 @@ func (t *tree) line(label string, e *lots.Edge, far string, share exact.Num) {
 	if e.Step.Unit != "" {
 		step += ", " + e.Step.Unit
 	}
-	t.cells = append(t.cells, []string{label, kind, number(value(e.Quantity)) + unit, percent(value(share)),
-		number(value(r.Quantity)) + in, percent(value(r.OfUpper)), percent(value(r.OfLower)), step + ", " + wall(e.Step.From, t.loc)})
+	t.cells = append(t.cells, []string{label, kind, weight(e.Quantity) + unit, percent(value(share)),
+		weight(r.Quantity) + in, percent(value(r.OfUpper)), percent(value(r.OfLower)), step + ", " + wall(e.Step.From, t.loc)})
 }
 
 func (t *tree) find(id string) *lots.Relative {
