@@ -219,3 +219,11 @@ func (s *sums) lineAnswer() Answer {
 	}
 	return Answer{Numbers: n, Reason: reason, Findings: s.found()}
 }
+
+// Findings are all findings that the text names.
+func Findings() []string {
+	return []string{
+		foundUnmapped, foundRanUnscheduled, foundRanInPlanned, foundCounterMissing, foundReset, foundDropIgnored, foundAmbiguous, foundWhileStopped,
+		foundNoIdeal, foundOverOne, foundQualityOutRange,
+	}
+}
