@@ -43,8 +43,8 @@ var (
 	levelLimit    = markup.Level{Name: "a limit", Keys: []string{"name", "class", "units", "signal", "kpi", "below", "above", "for", "severity", "text"}}
 )
 
-// format is what a plant file may hold. A chain of 2 GW has about 60 KiB and 6,000 YAML nodes, nested 6 deep; a plant that
-// writes each of 5,000 units out has twenty times that.
+// format is what a plant file may hold. A chain of 2 GW has about 110 KiB and 13,000 YAML nodes, nested 6 deep; a plant that
+// writes each of 5,000 units out has ten times that.
 var format = markup.Format{
 	MaxBytes: 4 << 20,
 	MaxMarks: 500_000,
