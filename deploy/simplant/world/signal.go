@@ -111,11 +111,13 @@ func (u *Unit) Set(name string, v float64) {
 	if !ok {
 		return
 	}
-	switch u.signals[i].Type {
-	case plant.Int:
+	switch s := &u.signals[i]; {
+	case s.Type == plant.Int:
 		u.SetValue(name, telemetry.IntValue(int64(math.Round(v))))
-	case plant.String:
+	case s.Type == plant.String:
 		u.SetValue(name, telemetry.StringValue(strconv.FormatFloat(v, 'f', -1, 64)))
+	case s.Kind == plant.Analog:
+		u.SetValue(name, telemetry.FloatValue(float64(float32(v)))) // as what is measured
 	default:
 		u.SetValue(name, telemetry.FloatValue(v))
 	}

@@ -265,6 +265,7 @@ func (u *Unit) Measures(others ...*Unit) { u.sums = append(u.sums, others...) }
 func (u *Unit) PresetCounters(total, scrap float64) {
 	u.settle()
 	u.making.total, u.making.scrap = total, scrap
+	u.lookAtCounters()
 }
 
 // ResetCounters sets what the unit counts to zero, as a machine does that was switched off.
