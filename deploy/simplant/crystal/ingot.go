@@ -15,6 +15,7 @@ type grown struct {
 	wanted              world.Quantity    // of body
 	lossAt              world.Quantity    // of body at which the structure will be lost; 0: it will not
 	lost                world.Quantity    // of body: without structure
+	had                 world.Quantity    // of kg: there before the record begins
 	mm                  float64           // pulled since dip
 	crown, body, tail   calendar.Interval // when they grew, as far as the record knows; the crown is empty in one that was there before
 	dislocated          bool              // the structure is lost
@@ -34,9 +35,8 @@ const (
 	powerFailure = 0.003
 )
 
-// ingot makes one, or melts back what lost its structure.
+// ingot makes one, or melts back what lost its structure. Its batch began before the crucible was filled for it.
 func (p *puller) ingot() {
-	p.newCrystal()
 	p.pass(stabilise)
 	p.seed()
 	p.crown()
@@ -44,17 +44,17 @@ func (p *puller) ingot() {
 	p.harvest()
 }
 
-// newCrystal begins a batch.
+// newCrystal begins a batch: from here on the time is that of the next ingot.
 func (p *puller) newCrystal() {
 	u := p.u
 	p.ingots++
 	wanted := world.Amount(u.Vary(bodyMM, 0.003) * kgPerMM)
-	most := p.melted.kg - world.Amount(heel+crownKg+tailKg)
-	p.grown = grown{wanted: min(wanted, most)}
+	p.grown = grown{wanted: min(wanted, world.Amount(filled-heel-crownKg-tailKg))}
 	if u.Rand().Float64() < structureLoss {
 		p.grown.lossAt = world.Amount(p.grown.wanted.Float() * (0.05 + 0.9*math.Pow(u.Rand().Float64(), 1.2)))
 	}
 	u.Set("ingot_index", float64(p.ingots))
+	u.Set("charge_mass_kg", p.melted.kg.Float())
 	p.weigh(0)
 	u.Set("structure_loss_length_mm", 0)
 	for _, name := range []string{"structure_loss", "seed_broken"} {
@@ -102,6 +102,7 @@ func (p *puller) pullFrom(part float64) {
 		}
 		g.crownKg = world.Amount(crownKg)
 		g.kg = g.crownKg + g.bodyKg
+		g.had = g.kg
 		g.mm = 220 + g.bodyKg.Float()/kgPerMM
 		p.weigh(0)
 	}
@@ -215,7 +216,7 @@ func (p *puller) harvest() {
 		if !g.crown.Empty() {
 			grew.From = g.crown.From
 		}
-		p.report(p.w.Serial("MELTBACK"), "structure loss", grew, g.kg, 30*time.Minute)
+		p.report(p.w.Serial("MELTBACK"), "structure loss", grew, g.kg-g.had, 30*time.Minute)
 		return
 	}
 	id := p.w.Serial("ING")

@@ -13,8 +13,8 @@ type ingotNote struct {
 }
 
 const (
-	offSpec   = 0.3 // of all ingots: resistivity out of specification at the tail's end
-	offSpecMM = 170 // mean length of it
+	offSpec   = 0.15 // of all ingots: resistivity out of specification at the tail's end
+	offSpecMM = 170  // mean length of it
 )
 
 // inspect is what is found out of an ingot while it cools: at once what is no body, a day later its resistivity.
@@ -22,7 +22,8 @@ func (p *puller) inspect(id string, g grown) {
 	u, w := p.u, p.w
 	p.report(id+"-crown", "crown", g.crown, g.crownKg, 2*time.Hour)
 	p.report(id+"-tail", "tail", g.tail, g.kg-g.crownKg-g.bodyKg, 2*time.Hour)
-	p.report(id+"-structure", "structure loss", g.body, g.lost, 3*time.Hour)
+	body := g.crownKg + g.bodyKg - max(g.had, g.crownKg) // as far as the record has it
+	p.report(id+"-structure", "structure loss", g.body, min(g.lost, body), 3*time.Hour)
 	note := ingotNote{goodMM: (g.bodyKg - g.lost).Float() / kgPerMM}
 	bad := 0.0
 	if u.Rand().Float64() < offSpec {
@@ -30,7 +31,7 @@ func (p *puller) inspect(id string, g grown) {
 	}
 	note.goodMM -= bad
 	after := u.Spread(20*time.Hour, 0.15)
-	p.report(id+"-resistivity", "resistivity out of specification", g.body, world.Amount(bad*kgPerMM), after)
+	p.report(id+"-resistivity", "resistivity out of specification", g.body, min(world.Amount(bad*kgPerMM), body-min(g.lost, body)), after)
 	w.At(u.Now().Add(after), func() { w.Stock(ingotStock).Put(world.Held{Lot: id, Quantity: g.kg, Note: note}) })
 }
 

@@ -24,8 +24,15 @@ func (p *puller) fillName() string { return fmt.Sprintf("%s-%d", p.run, p.fills+
 // mostOffcuts is the share of off-cuts in a charge: as many as bricks leave over (E1), so that none pile up.
 const mostOffcuts = 0.35
 
-// refill fills the crucible again after an ingot.
+// refill fills the crucible, a new one or again after an ingot.
 func (p *puller) refill() {
+	if p.melted.kg == 0 {
+		p.from = p.u.Now()
+		p.hours(0)
+		p.pass(clean)
+		p.fill(charge, []int{evacuate, leakCheck, melt})
+		return
+	}
 	p.fills++
 	p.u.Follow("seed_pos_mm", world.Toward(p.u.Truth("seed_pos_mm"), 0, 300))
 	p.u.Follow("crucible_pos_mm", world.Toward(p.u.Truth("crucible_pos_mm"), 0, 300))
@@ -49,7 +56,7 @@ func (p *puller) fill(in int, after []int) {
 	p.charged(inputs, need)
 
 	u.Set("charge_mass_kg", (p.melted.kg + need).Float())
-	u.Follow("remaining_melt_kg", world.Between(p.melted.kg.Float(), (p.melted.kg+need).Float(), 2*feeding.Seconds()))
+	u.Follow("remaining_melt_kg", world.Level((p.melted.kg + need).Float()))
 	u.Work(u.Spread(2*feeding, 0.05))
 	for _, n := range after {
 		p.pass(n)

@@ -53,13 +53,14 @@ func (p *puller) Run(u *world.Unit) {
 	p.begun()
 	for {
 		for p.good < ingotsPerRun && p.ingots < mostIngots {
+			p.newCrystal()
 			if p.melted.kg < world.Whole(filled) {
 				p.refill()
 			}
 			p.ingot()
 		}
 		p.end()
-		p.begin()
+		p.newRun()
 	}
 }
 
@@ -105,37 +106,46 @@ func (p *puller) instruments() {
 	}
 }
 
-// begun is where the record finds the puller: in the body of one of a run's ingots. The fleet is spread over all of a run.
+// begun is where the record finds the puller: between two ingots of a run, or in the body of one. The fleet is spread over
+// all of a run.
 func (p *puller) begun() {
 	u := p.u
 	n, index := units(u, pullerClass)
 	if index == 0 {
 		p.stocks(n)
 	}
-	at := math.Mod(float64(index)*math.Phi+0.3*u.Rand().Float64(), 1)
-	part := math.Mod(float64(index)*math.Sqrt2+0.3*u.Rand().Float64(), 1)
+	spread := func(by float64) float64 { return math.Mod(float64(index)*by+0.2*u.Rand().Float64(), 1) }
+	const between = 0.27 // of an ingot's time nothing of its body grows
+	good, at := int(spread(math.Phi)*ingotsPerRun), spread(math.Sqrt2)
+	part := (at - between) / (1 - between)
 	p.newRun()
-	p.good = int(at * ingotsPerRun)
-	p.hours(float64(p.good)*55 + 12 + 38*part)
-	p.ingots = p.good
-	p.fills = p.good
-	p.melted.lot, p.melted.kg = p.fillName(), world.Whole(filled)
-	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: product(u), Quantity: p.melted.kg, UnitOf: "kg",
-		MadeAt: p.w.Now().Add(-time.Duration(4+38*part) * time.Hour).Time(), Embodied: embodied(p.melted.kg, inMelt())})
 	p.from = u.Now()
-	u.Set("charge_mass_kg", filled)
+	if part < 0 && good == 0 {
+		return // with an empty crucible
+	}
+	p.good, p.ingots, p.fills = good, good, good
+	p.hours(float64(good)*52 + 12 + 38*max(0, part))
+	if part < 0 {
+		p.fills--
+		p.inherit(filled-(crownKg+tailKg+bodyMM*kgPerMM), 40*time.Hour)
+		u.Set("ingot_index", float64(good))
+		u.Set("charge_mass_kg", p.melted.kg.Float())
+		p.weigh(0)
+		p.enter(recharge)
+		u.Work(time.Duration(5 * u.Rand().Float64() * float64(time.Hour)))
+		return
+	}
+	p.inherit(filled, time.Duration((4+38*part)*float64(time.Hour)))
 	p.newCrystal()
-	p.pullFrom(part)
+	p.pullFrom(max(0.01, part))
 	p.harvest()
 }
 
-// begin makes a run out of an empty puller.
-func (p *puller) begin() {
-	p.newRun()
-	p.from = p.u.Now()
-	p.hours(0)
-	p.pass(clean)
-	p.fill(charge, []int{evacuate, leakCheck, melt})
+// inherit is the melt that there was before the record begins.
+func (p *puller) inherit(kg float64, since time.Duration) {
+	p.melted.lot, p.melted.kg = p.fillName(), world.Amount(kg)
+	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: product(p.u), Quantity: p.melted.kg, UnitOf: "kg",
+		MadeAt: p.w.Now().Add(-since).Time(), Embodied: embodied(p.melted.kg, inMelt())})
 }
 
 // newRun names a run.
@@ -153,7 +163,6 @@ func (p *puller) hours(since float64) { p.u.Follow("run_hours_h", world.Line(sin
 func (p *puller) end() {
 	p.u.Follow("crucible_pos_mm", world.Toward(p.u.Truth("crucible_pos_mm"), 0, 120))
 	p.pass(cool)
-	p.u.Follow("remaining_melt_kg", world.Level(0))
 	p.pass(remove)
 	p.scrapRest()
 }

@@ -10,7 +10,7 @@ import (
 
 const (
 	cleanSeconds  = 0.5 // per wafer, where the model has no ideal
-	cleanPace     = 1.05
+	cleanPace     = 1.07
 	breakage      = 0.02
 	bathLots      = 36      // until the baths are changed
 	kwhPerCleaned = 0.016   // per wafer

@@ -32,7 +32,7 @@ const (
 	leastKM     = 6.0 // of wire that a cut is begun with
 	rollerCuts  = 160 // that the grooves of the guide rollers last
 	sawSeconds  = 2.048
-	kwhPerWafer = 0.055 // while the wire is in the brick
+	kwhPerWafer = 0.054 // while the wire is in the brick
 	idleKW      = 21.0  // coolant, hydraulics, drives on
 )
 
@@ -40,7 +40,7 @@ const (
 const (
 	loadPart    = 0.055
 	warmupPart  = 0.025
-	cuttingPart = 0.87
+	cuttingPart = 0.90
 	dwellPart   = 0.015
 	retractPart = 0.04
 	unloadPart  = 0.055
@@ -87,7 +87,7 @@ func (s *saw) Run(u *world.Unit) {
 	u.OnPause = func(*world.Hazard) { s.turn(false) }
 	u.OnResume = func() { s.turn(s.running) }
 	u.Hazards(
-		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 26 * time.Hour, Lasts: 35 * time.Minute, Least: 3 * time.Minute},
+		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 22 * time.Hour, Lasts: 40 * time.Minute, Least: 3 * time.Minute},
 		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 5 * time.Hour, Lasts: 70 * time.Second, Least: 15 * time.Second},
 	)
 	u.Standby(idleKW)
@@ -241,7 +241,7 @@ func (s *saw) saw(part float64) {
 	c.note.made.From = u.Now()
 	pieces := s.strokes()
 	breaks := -1
-	if u.Rand().Float64() < 0.012+0.03*s.worn() {
+	if u.Rand().Float64() < 0.015+0.03*s.worn() {
 		breaks = u.Rand().IntN(len(pieces))
 	}
 	at := 0.0

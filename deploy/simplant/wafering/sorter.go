@@ -12,7 +12,7 @@ import (
 
 const (
 	sortSeconds  = 0.4 // per wafer, where the model has no ideal
-	sortPace     = 1.06
+	sortPace     = 1.1
 	kwhPerSorted = 0.004
 )
 
@@ -30,7 +30,7 @@ func (s *sorter) Run(u *world.Unit) {
 		s.stocks(n)
 	}
 	u.Hazards(
-		world.Hazard{Category: plant.Stop, Reason: "belt jam", Every: 45 * time.Minute, Lasts: 80 * time.Second, Least: 15 * time.Second},
+		world.Hazard{Category: plant.Stop, Reason: "belt jam", Every: 35 * time.Minute, Lasts: 110 * time.Second, Least: 15 * time.Second},
 		world.Hazard{Category: plant.Stop, Reason: "camera", Every: 14 * time.Hour, Lasts: 11 * time.Minute, Least: 90 * time.Second},
 		world.Hazard{Category: plant.Idle, Reason: "cassettes full", Every: 4 * time.Hour, Lasts: 4 * time.Minute, Least: time.Minute},
 	)

@@ -2,6 +2,8 @@ package wafering_test
 
 import (
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -157,26 +159,25 @@ func (x *watcher) sample(s *world.Sample) {
 
 const days = 10
 
-// each runs models with several seeds and lets check look at each.
-func each(t *testing.T, check func(t *testing.T, w *world.World, x *watcher)) {
-	for name, model := range map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW} {
-		for seed := range uint64(2) {
-			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
-				w := plantOf(t, model, seed)
+// TestWafers lives through days of two plants, with several seeds.
+func TestWafers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		model []byte
+		seeds uint64
+	}{{"demo", plants.Living, 4}, {"1gw", plants.OneGW, 2}} {
+		for seed := range c.seeds {
+			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
+				w := plantOf(t, c.model, seed)
 				x := watch(t, w)
 				advance(t, w, days*24*time.Hour)
-				check(t, w, x)
+				checkLots(t, w, x)
+				checkScrap(t, w, x)
+				checkFigures(t, w, x)
+				checkStates(t, x)
 			})
 		}
 	}
-}
-
-func TestWafers(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World, x *watcher) {
-		checkLots(t, w, x)
-		checkScrap(t, w, x)
-		checkFigures(t, w, x)
-	})
 }
 
 func checkLots(t *testing.T, w *world.World, x *watcher) {
@@ -305,20 +306,98 @@ func checkFigures(t *testing.T, w *world.World, x *watcher) {
 	f = figuresOf(w, "wafer_sorter")
 	between(t, "OEE of the sorters", (f.pieces-f.scrap)*ideal("wafer_sorter")/3600/f.hours, 0.3, 0.85)
 	between(t, "rejects", f.scrap/f.pieces, 0.01, 0.04)
+	t.Logf("on stock %s kg of bricks, %s cut and %s cleaned wafers", w.Stock("brick").Have(), w.Stock("cutwafer").Have(), w.Stock("cleanwafer").Have())
+}
+
+func checkStates(t *testing.T, x *watcher) {
+	t.Helper()
 	if x.rolled != 2 {
 		t.Errorf("%d counters rolled over, want 2", x.rolled)
 	}
-	t.Log(slices.Sorted(keys(x.reasons)))
-	t.Log(w.Stock("brick").Have(), w.Stock("cutwafer").Have(), w.Stock("cleanwafer").Have())
+	for _, want := range []string{
+		"wire_saw run ", "wire_saw setup ", "wire_saw planned ", "wire_saw stop fault", "wire_saw stop wire break",
+		"clean_line run Execute", "clean_line idle Idle", "clean_line stop stopped", "wafer_sorter run Execute", "wafer_sorter idle Idle",
+		"wafer_sorter code 0", "wafer_sorter code 11", "wafer_sorter code 12", "wafer_sorter code 14",
+	} {
+		if !x.reasons[want] {
+			t.Errorf("nothing was %q: %v", want, slices.Sorted(maps.Keys(x.reasons)))
+		}
+	}
 }
 
-func keys(m map[string]bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
+// TestSawsAreNotInStep: cuts are at all depths at once, and the weekly cleaning waits for the end of a cut.
+func TestSawsAreNotInStep(t *testing.T) {
+	w := plantOf(t, plants.OneGW, 3)
+	depth := map[string]float64{}
+	w.Observe(world.Observer{Sample: func(s *world.Sample) {
+		if s.Signal.Name == "table_pos_mm" {
+			depth[s.Unit.ID] = s.Value.Float()
+		}
+	}}, seldom)
+	for hour := range 30 {
+		advance(t, w, time.Duration(20+hour)*time.Hour)
+		var parts [4]int
+		for _, mm := range depth {
+			parts[int(min(3, mm/48))]++
+		}
+		if len(depth) != 12 || slices.Max(parts[:]) > 10 {
+			t.Errorf("hour %d: saws by depth %v", hour, parts)
+		}
+	}
+	advance(t, w, days*24*time.Hour)
+	for _, u := range w.Units() {
+		if u.Class.Name != "wire_saw" {
+			continue
+		}
+		segments, cleanings := u.Segments(), 0
+		for i, s := range segments {
+			if s.Category != plant.Planned {
+				continue
+			}
+			cleanings++
+			if i > 0 && segments[i-1].Total > 0 {
+				t.Errorf("%s is cleaned in the middle of a cut at %s", u.ID, s.From)
 			}
 		}
+		if cleanings > 2 {
+			t.Errorf("%s was cleaned %d times", u.ID, cleanings)
+		}
+	}
+}
+
+// TestStepsChangeNothing: the same plant, whatever the steps in which time is let go on.
+func TestStepsChangeNothing(t *testing.T) {
+	diary := func(step time.Duration) uint64 {
+		w := plantOf(t, plants.Living, 7)
+		advance(t, w, 30*time.Hour)
+		h, n := fnv.New64a(), 0
+		x := watch(t, w)
+		o := world.Observer{
+			Sample: func(s *world.Sample) {
+				if n++; isOurs(s.Unit) {
+					fmt.Fprintln(h, s.At, s.Unit.ID, s.Signal.Name, s.Value)
+				}
+			},
+			Step:   func(s *world.Step) { x.steps = append(x.steps, *s) },
+			Record: func(r *record.Record) { x.records = append(x.records, *r) },
+		}
+		w.Observe(o, func(u *world.Unit, s *plant.Signal) time.Duration {
+			return min(seldom(u, s), max(time.Second, world.AsTheModelSays(u, s)))
+		})
+		for at := 30 * time.Hour; at < 32*time.Hour; at += step {
+			advance(t, w, min(32*time.Hour, at+step))
+		}
+		o.Sample = nil
+		w.Observe(o, nil)
+		advance(t, w, 5*24*time.Hour)
+		fmt.Fprintln(h, x.steps, x.records)
+		if n < 10_000 || len(x.steps) < 50 {
+			t.Errorf("only %d samples, %d steps", n, len(x.steps))
+		}
+		return h.Sum64()
+	}
+	if diary(2*time.Hour) != diary(733*time.Millisecond) {
+		t.Error("small steps give another plant")
 	}
 }
 
