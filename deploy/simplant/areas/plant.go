@@ -158,6 +158,7 @@ func (p *Plant) build(s *Server, i int) error {
 		Namespaces:     namespaces,
 		Limits:         limits,
 		History:        p.opts.History,
+		ByException:    true, // the machines push their values at the model's cadence
 		Record:         p.opts.Record,
 		Log:            log,
 	})

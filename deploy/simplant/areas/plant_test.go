@@ -53,6 +53,7 @@ classes:
       - {name: energy_kwh, kind: register, unit: kWh, sampling: 200ms}
       - {name: power_kw, unit: kW, source_unit: MW, range: [0, 200], sampling: 200ms}
       - {name: oil_c, unit: °C, source_unit: K, range: [0, 100], sampling: 200ms}
+      - {name: gap_mm, unit: mm, range: [0, 10], sampling: 200ms}
       - {name: force_n, unit: N, type: int, range: [0, 1000], sampling: 200ms}
       - {name: recipe, kind: text}
       - {name: lab_c, unit: "%", node: none}

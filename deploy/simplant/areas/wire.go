@@ -82,6 +82,7 @@ type encoding uint8
 
 const (
 	asDouble encoding = iota
+	asFloat           // what is measured: world has it in that precision
 	asInt32           // a state: the base of enumerations
 	asUInt32          // a counter
 	asInt64
@@ -91,6 +92,8 @@ const (
 // encodingOf chooses the type that a machine would give to a signal.
 func encodingOf(s *plant.Signal) encoding {
 	switch {
+	case s.Type == plant.Float && s.Kind == plant.Analog && (s.SourceUnit == "" || s.SourceUnit == s.Unit):
+		return asFloat
 	case s.Type == plant.Float:
 		return asDouble
 	case s.Type == plant.String:
@@ -106,7 +109,7 @@ func encodingOf(s *plant.Signal) encoding {
 
 // dataType is the node of the type in namespace 0.
 func (e encoding) dataType() uint32 {
-	return [...]uint32{asDouble: id.Double, asInt32: id.Int32, asUInt32: id.UInt32, asInt64: id.Int64, asString: id.String}[e]
+	return [...]uint32{asDouble: id.Double, asFloat: id.Float, asInt32: id.Int32, asUInt32: id.UInt32, asInt64: id.Int64, asString: id.String}[e]
 }
 
 // value is v as a Go type that the server puts on the wire.
@@ -116,6 +119,8 @@ func (v *served) value(x telemetry.Value) (any, error) {
 		return nil, nil
 	case v.as == asDouble && x.Type() == telemetry.Float:
 		return v.wire.said(x.Float()), nil
+	case v.as == asFloat && x.Type() == telemetry.Float:
+		return float32(x.Float()), nil
 	case v.as == asString && x.Type() == telemetry.String:
 		return x.Text(), nil
 	case x.Type() != telemetry.Int:
