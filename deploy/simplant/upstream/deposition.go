@@ -12,7 +12,7 @@ const (
 	pieces       = 120   // of a deposition, in each of which the rods gain mass evenly
 	slimMM       = 8.0   // diameter of the rods at the begin
 	thickMM      = 168.0 // and of a whole batch
-	slowing      = 0.85  // the diameter grows with time to this power: hot rods are fed less towards the end
+	slowing      = 0.65  // the diameter grows with time to this power: hot rods are fed less towards the end
 	radiating    = 20.0  // mm: power is in proportion to the diameter and this
 	depositShare = 0.847 // of the time of a batch
 )

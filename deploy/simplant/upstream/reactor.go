@@ -57,6 +57,7 @@ func (r *reactor) Run(u *world.Unit) {
 	u.Standby(18)
 	u.Hazards(r.hazards()...)
 	r.instruments()
+	openTank(r.w)
 	r.deposit(r.opened())
 	for {
 		r.finish()

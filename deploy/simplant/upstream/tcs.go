@@ -31,7 +31,7 @@ type tcsUnit struct {
 // Run is the script.
 func (t *tcsUnit) Run(u *world.Unit) {
 	t.u, t.w, t.from = u, u.World(), u.Now()
-	n, index := among(u)
+	n, _ := among(u)
 	all := need(t.w)
 	t.need, t.full = all/float64(n), world.Amount(all*fullHours)
 	u.Continuous()
@@ -43,9 +43,8 @@ func (t *tcsUnit) Run(u *world.Unit) {
 			reportStop(u, lasted, "hydrogen compressor", "column flooded", "valve of the quench", "cooling of the condenser")
 		}},
 	)
-	if index == 0 {
-		t.open(all)
-	}
+	openTank(t.w)
+	t.tank(openedTank)
 	for {
 		for t.w.Stock(tcsStock).Have() > t.full-world.Amount(t.need*fillingHours) {
 			t.idle()
@@ -68,15 +67,19 @@ func need(w *world.World) float64 {
 // power is what the unit draws at full flow, in kW.
 func (t *tcsUnit) power() float64 { return min(0.9*rated(t.u, math.Inf(1)), inTCS*t.need) }
 
-// open is what there is before the record begins.
-func (t *tcsUnit) open(all float64) {
-	w := t.w
-	open(w, mgStock, world.Lot{ID: w.Serial("MGS"), Kind: "mg", Product: "MG-Si", Quantity: world.Amount(all * perPoly * openMGHours)},
+// openedTank is the lot that is in the tank when the record begins.
+const openedTank = "TANK-0000"
+
+// openTank is what there is before the record begins. The first one who needs it makes it, be it a reactor.
+func openTank(w *world.World) {
+	if w.Stock(tcsStock).Have()+w.Stock(mgStock).Have() > 0 {
+		return
+	}
+	all := need(w)
+	open(w, mgStock, world.Lot{ID: "MG-0000", Kind: "mg", Product: "MG-Si", Quantity: world.Amount(all * perPoly * openMGHours)},
 		map[string]float64{"metallurgical": inMG})
-	id := w.Serial("TANK")
-	open(w, tcsStock, world.Lot{ID: id, Kind: "tank", Product: product(t.u), Quantity: world.Amount(all * openHours)},
+	open(w, tcsStock, world.Lot{ID: openedTank, Kind: "tank", Product: "TCS", Quantity: world.Amount(all * openHours)},
 		map[string]float64{"metallurgical": inMG * perPoly, "polysilicon": inTCS})
-	t.tank(id)
 }
 
 // tank shows at all units which lot is in the tank.
@@ -121,7 +124,7 @@ func (t *tcsUnit) mix(metal taken, si world.Quantity) {
 	in.add(stock.Take(u, stock.Have())) // nobody ever waits in line for this stock: see reactor.feed
 	n := w.Serial("FILL")
 	id := w.Serial("TANK")
-	lot := world.Lot{ID: id, Kind: "tank", Product: product(u), Quantity: in.total() - metal.total() + si, UnitOf: "kg"}
+	lot := world.Lot{ID: id, Kind: "tank", Product: "TCS", Quantity: in.total() - metal.total() + si, UnitOf: "kg"}
 	w.AddLot(lot)
 	w.AddStep(world.Step{
 		ID: n, Stage: u.Stage, Unit: u.ID, From: t.from.Time(), To: u.Now().Time(), Inputs: in,
