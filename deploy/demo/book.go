@@ -81,7 +81,7 @@ func enterLots(ctx context.Context, client *influx.Client, text []byte) error {
 	if len(problems) > 0 {
 		return fmt.Errorf("enter lots: %w", problems[0])
 	}
-	plan, err := lots.PlanImport(ctx, client, rows, telemetry.Now())
+	plan, err := lots.PlanImport(ctx, client, rows, now())
 	if err != nil {
 		return fmt.Errorf("enter lots: %w", err)
 	}
@@ -95,7 +95,7 @@ func enterResults(ctx context.Context, client *influx.Client, text []byte) error
 	if len(text) == 0 {
 		return nil
 	}
-	rows, problems := purity.Read(bytes.NewReader(text), purity.ReadOptions{Format: purity.JSON, Name: "the simulated laboratory", KnownAt: telemetry.Now()})
+	rows, problems := purity.Read(bytes.NewReader(text), purity.ReadOptions{Format: purity.JSON, Name: "the simulated laboratory", KnownAt: now()})
 	if len(problems) > 0 {
 		return fmt.Errorf("enter laboratory results: %w", problems[0])
 	}
@@ -131,4 +131,10 @@ func enterRecords(ctx context.Context, client *influx.Client, records []record.R
 		write = append(write, e.Write...)
 	}
 	return evidence.WriteRecords(ctx, client, write)
+}
+
+// now is the present in whole µs, as revisions say when they were known.
+func now() telemetry.Instant {
+	t := telemetry.Now()
+	return t - t%1000
 }
