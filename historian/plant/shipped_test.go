@@ -174,12 +174,17 @@ func TestShippedClassesAgree(t *testing.T) {
 			for i := range c.Signals {
 				s := &c.Signals[i]
 				f, ok := full.Signal(s.Name)
-				if !ok || s.Kind != f.Kind || s.Type != f.Type || s.Unit != f.Unit || s.Node != f.Node || s.Reporting != f.Reporting || !reflect.DeepEqual(s.Range, f.Range) {
+				if !ok || s.Kind != f.Kind || s.Type != f.Type || s.Unit != f.Unit || s.Node != f.Node || s.Reporting != f.Reporting || !within(s.Range, f.Range) {
 					t.Errorf("%s: %s of %s is %+v, in chain-1gw %+v", file, s.Name, c.Name, s, f)
 				}
 			}
 		}
 	}
+}
+
+// within says that the demo's machine is not larger than that of the chain.
+func within(r, of *Range) bool {
+	return r == nil && of == nil || r != nil && of != nil && r.Low.Cmp(of.Low) >= 0 && r.High.Cmp(of.High) <= 0
 }
 
 // roleNames are the signals in the class's roles.
