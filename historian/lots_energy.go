@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ func (c *lotsEnergy) write(out io.Writer, a *answer.LotAnswer) error {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Energy of %s (%s), %s%s\n\n", describe(&a.Trace.Lot, loc), a.Zone, c.Policy, asKnown(a, loc))
+	fmt.Fprintf(&b, "Energy of %s (%s), %s%s\n\n", describe(a, loc), a.Zone, c.Policy, asKnown(a, loc))
 	c.stages(&b, a)
 	perWatt(&b, "nominal", a.Nominal)
 	perWatt(&b, "realised", a.Realised)
@@ -107,6 +108,14 @@ func (c *lotsEnergy) stages(b *strings.Builder, a *answer.LotAnswer) {
 	printAligned(b, withoutEmpty(cells))
 }
 
+// shareText and shareOf are how much of a step's energy is in the lot.
+func shareText(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
+
+func shareOf(own lots.Energy, share float64) string {
+	n, _ := exact.FromFloat(own.KWh.Float() * share)
+	return energyNumber(n)
+}
+
 // energyNumber shows kWh: small ones with four digits, as a wafer's are less than one.
 func energyNumber(n exact.Num) string {
 	v := kpi.Value{Num: n}
@@ -138,10 +147,10 @@ func stepTable(b *strings.Builder, a *answer.LotAnswer, loc *time.Location) {
 	cells := [][]string{{"step", "stage", "begin", "end", "own kWh", "in the lot", "kWh"}}
 	for _, s := range a.Energy.Steps {
 		cells = append(cells, []string{s.Step.ID, s.Step.Stage, wall(s.Step.From, loc), wall(s.Step.To, loc), energyNumber(s.Own.KWh),
-			percent(kpi.Value{Num: s.Share}), energyNumber(s.Own.KWh.Mul(s.Share))})
+			shareText(s.Share), shareOf(s.Own, s.Share)})
 	}
 	for _, o := range a.Energy.Openings {
-		cells = append(cells, []string{o.ID, "from before the record", "", "", energyNumber(o.Own.KWh), percent(kpi.Value{Num: o.Share}), energyNumber(o.Own.KWh.Mul(o.Share))})
+		cells = append(cells, []string{o.ID, "from before the record", "", "", energyNumber(o.Own.KWh), shareText(o.Share), shareOf(o.Own, o.Share)})
 	}
 	b.WriteByte('\n')
 	printAligned(b, cells)
@@ -215,10 +224,10 @@ func (c *lotsEnergy) object(a *answer.LotAnswer) energyJSON {
 		return o
 	}
 	for _, s := range e.Steps {
-		o.Steps = append(o.Steps, shareObject{s.Step.ID, s.Step.Stage, amountJSON(s.Own), s.Share.Float()})
+		o.Steps = append(o.Steps, shareObject{s.Step.ID, s.Step.Stage, amountJSON(s.Own), s.Share})
 	}
 	for _, s := range e.Openings {
-		o.Openings = append(o.Openings, shareObject{s.ID, "", amountJSON(s.Own), s.Share.Float()})
+		o.Openings = append(o.Openings, shareObject{s.ID, "", amountJSON(s.Own), s.Share})
 	}
 	return o
 }

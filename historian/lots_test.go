@@ -60,7 +60,7 @@ func TestLotsCommands(t *testing.T) {
 			t.Errorf("the trace lacks %q:\n%s", want, out)
 		}
 	}
-	c.must("T-1 (goes on)", "lots", "trace", "C-1", "--depth", "1")
+	c.must("3 more lots are further away", "lots", "trace", "C-1", "--depth", "1")
 	forward := c.object(c.must(`"direction":"forward"`, "lots", "trace", "QZ-1", "--forward", "--json"))
 	if n := len(forward["relatives"].([]any)); n != 5 {
 		t.Errorf("%d lots were made of the quartz, want 5", n)

@@ -51,7 +51,7 @@ type lotsTrace struct {
 	lotsAsk
 	Forward  bool `help:"To what was made of it." xor:"direction"`
 	Backward bool `help:"To what it was made of: the default." xor:"direction"`
-	Depth    int  `help:"Show so many steps at most; 0: all."`
+	Depth    int  `help:"So many steps at most; 0: all." default:"50"`
 }
 
 // Help is shown by historian lots trace --help.
@@ -68,7 +68,7 @@ asked for, with the shares of both. A lot that was reached twice is followed onc
 
 // Run prints the trace.
 func (c *lotsTrace) Run(ctx context.Context) error {
-	q := answer.LotQuestion{Direction: lots.Backward}
+	q := answer.LotQuestion{Direction: lots.Backward, Depth: c.Depth}
 	if c.Forward {
 		q.Direction = lots.Forward
 	}
@@ -79,7 +79,7 @@ func (c *lotsTrace) Run(ctx context.Context) error {
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(traceObject(a))
 	}
-	return writeTrace(os.Stdout, a, c.Depth)
+	return writeTrace(os.Stdout, a)
 }
 
 // tree prints a trace, a lot a line.
@@ -89,16 +89,15 @@ type tree struct {
 	of    map[string]*lots.Relative
 	next  map[string][]*lots.Edge // from a lot on
 	seen  map[string]bool
-	most  int
 	cells [][]string
 }
 
-func writeTrace(out io.Writer, a *answer.LotAnswer, depth int) error {
+func writeTrace(out io.Writer, a *answer.LotAnswer) error {
 	loc, err := calendar.Zone(a.Zone)
 	if err != nil {
 		return err
 	}
-	t := &tree{Trace: a.Trace, loc: loc, of: make(map[string]*lots.Relative), next: make(map[string][]*lots.Edge), seen: make(map[string]bool), most: depth}
+	t := &tree{Trace: a.Trace, loc: loc, of: make(map[string]*lots.Relative), next: make(map[string][]*lots.Edge), seen: make(map[string]bool)}
 	for i := range t.Relatives {
 		t.of[t.Relatives[i].ID] = &t.Relatives[i]
 	}
@@ -115,11 +114,14 @@ func writeTrace(out io.Writer, a *answer.LotAnswer, depth int) error {
 		of = "of the one above"
 	}
 	t.cells = append(t.cells, []string{"lot", "", "took", of, "in all", "of the earlier", "of the later", ""})
-	t.lot(t.Lot.ID, "", 0)
+	t.cells = append(t.cells, []string{t.Lot.ID, "", "", "", "", "", "", ""})
+	t.lot(t.Lot.ID, "")
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s (%s)%s\n\n", titleOfTrace(t.Direction), describe(&t.Lot, loc), a.Zone, asKnown(a, loc))
-	t.cells[1][0] = t.Lot.ID
+	fmt.Fprintf(&b, "%s: %s (%s)%s\n\n", titleOfTrace(t.Direction), describe(a, loc), a.Zone, asKnown(a, loc))
 	printAligned(&b, t.cells)
+	if t.Further > 0 {
+		fmt.Fprintf(&b, "\n%d more lots are further away: see --depth\n", t.Further)
+	}
 	writeLotFindings(&b, a.Findings)
 	_, err = io.WriteString(out, b.String())
 	return err
@@ -140,18 +142,15 @@ func asKnown(a *answer.LotAnswer, loc *time.Location) string {
 	return ""
 }
 
-func describe(r *lots.Relative, loc *time.Location) string {
-	if r.Lot == nil {
-		return r.ID + ", which nobody described"
+func describe(a *answer.LotAnswer, loc *time.Location) string {
+	if a.Lot == nil {
+		return a.Question.ID + ", which nobody described"
 	}
-	return fmt.Sprintf("%s, %s, %s, made %s", r.ID, r.Lot.Kind, amountOf(r.Lot), wall(r.Lot.MadeAt, loc))
+	return fmt.Sprintf("%s, %s, %s, made %s", a.Lot.ID, a.Lot.Kind, amountOf(a.Lot), wall(a.Lot.MadeAt, loc))
 }
 
 // lot prints what is behind one lot; its own line was printed.
-func (t *tree) lot(id, indent string, depth int) {
-	if depth == 0 {
-		t.cells = append(t.cells, []string{id, "", "", "", "", "", "", ""})
-	}
+func (t *tree) lot(id, indent string) {
 	t.seen[id] = true
 	edges := t.next[id]
 	for i, e := range edges {
@@ -164,15 +163,12 @@ func (t *tree) lot(id, indent string, depth int) {
 			far, share = e.To, e.OfFrom
 		}
 		note := ""
-		switch further := len(t.next[far]) > 0; {
-		case further && t.seen[far]:
+		if len(t.next[far]) > 0 && t.seen[far] {
 			note = " (followed elsewhere)"
-		case further && depth+1 == t.most:
-			note = " (goes on)"
 		}
 		t.line(indent+branch+far+note, e, far, share)
 		if note == "" && !t.seen[far] {
-			t.lot(far, indent+deeper, depth+1)
+			t.lot(far, indent+deeper)
 		}
 	}
 }
@@ -259,6 +255,7 @@ type (
 		Direction lots.Direction   `json:"direction"`
 		Horizon   time.Time        `json:"horizon"`
 		Relatives []relativeObject `json:"relatives"`
+		Further   int              `json:"further"` // relatives beyond --depth
 		Edges     []edgeObject     `json:"edges"`
 		Findings  []lots.Finding   `json:"findings"`
 	}
@@ -276,6 +273,7 @@ func lotOf(id string, l *lots.Lot) lotObject {
 func traceObject(a *answer.LotAnswer) traceJSON {
 	t := a.Trace
 	o := traceJSON{lotObject: lotOf(t.Lot.ID, t.Lot.Lot), Direction: t.Direction, Horizon: a.Horizon.Time(),
+		Further:   t.Further,
 		Relatives: make([]relativeObject, len(t.Relatives)), Edges: make([]edgeObject, len(t.Edges)), Findings: slices.Concat([]lots.Finding{}, a.Findings)}
 	for i := range t.Relatives {
 		r := &t.Relatives[i]

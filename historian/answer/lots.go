@@ -13,11 +13,13 @@ import (
 
 // LotQuestion is what Engine.Lot answers: where a lot came from or went to, and the energy that went into it.
 type LotQuestion struct {
-	ID        string
+	ID string
+	// Energy asks for the energy that went into the lot, by Policy; else its trace is asked for, in Direction and so many steps far (0:
+	// to the end).
+	Energy    bool
+	Policy    kpi.ScrapPolicy
 	Direction lots.Direction
-	// Energy asks for the energy too: that of everything that the lot was made of, so Direction must be lots.Backward.
-	Energy bool
-	Policy kpi.ScrapPolicy
+	Depth     int
 	// Asof asks what was known then, of lots as of energy; 0 is now. One in the future is now.
 	Asof telemetry.Instant
 	// Raw computes energy from raw data only. The numbers are the same.
@@ -31,9 +33,10 @@ type LotAnswer struct {
 	Question LotQuestion
 	// Now is the moment of asking, Horizon the earlier of it and LotQuestion.Asof: nothing known after it was looked at.
 	Now, Horizon telemetry.Instant
-	Zone         string // in which times are best shown
-	Trace        *lots.Trace
-	Energy       *lots.Embodied // with LotQuestion.Energy
+	Zone         string         // in which times are best shown
+	Lot          *lots.Lot      // nil: steps name it, and nobody described it
+	Trace        *lots.Trace    // without LotQuestion.Energy
+	Energy       *lots.Embodied // with it
 	// Nominal and Realised are the energy for each watt of the lot, kWh/W: as planned, and as the cells were tested. Nil where the
 	// lot does not say its watts.
 	Nominal, Realised *PerWatt
@@ -70,13 +73,16 @@ func (e *Engine) Lot(ctx context.Context, q LotQuestion) (*LotAnswer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lot %s: %w", q.ID, err)
 	}
-	if a.Trace, err = g.Trace(q.ID, q.Direction); err != nil {
+	if q.Energy {
+		if err := e.embody(ctx, a, g, history); err != nil {
+			return nil, notInBook(err)
+		}
+		return a, nil
+	}
+	if a.Trace, err = g.Trace(q.ID, q.Direction, q.Depth); err != nil {
 		return nil, notInBook(err)
 	}
-	a.Findings = a.Trace.Findings
-	if q.Energy {
-		return a, e.embody(ctx, a, g, history)
-	}
+	a.Lot, a.Findings = a.Trace.Lot.Lot, a.Trace.Findings
 	return a, nil
 }
 
@@ -98,12 +104,12 @@ func (e *Engine) embody(ctx context.Context, a *LotAnswer, g *lots.Graph, histor
 	if a.Energy, err = g.Embody(a.Question.ID, a.Question.Policy, m.of); err != nil {
 		return err
 	}
-	a.Findings = append(a.Energy.Findings, m.findings...)
-	if l := a.Energy.Lot; l != nil && l.WpNominal != nil {
+	a.Lot, a.Findings = a.Energy.Lot, append(a.Energy.Findings, m.findings...)
+	if l := a.Lot; l != nil && l.WpNominal != nil {
 		a.Nominal = new(PerWatt)
 		a.Nominal.KWh, a.Nominal.Low, a.Nominal.High = a.Energy.Total.Over(*l.WpNominal)
 	}
-	if l := a.Energy.Lot; l != nil && l.WpRealised != nil {
+	if l := a.Lot; l != nil && l.WpRealised != nil {
 		a.Realised = new(PerWatt)
 		a.Realised.KWh, a.Realised.Low, a.Realised.High = a.Energy.Total.Over(*l.WpRealised)
 	}

@@ -34,7 +34,7 @@ func (w *works) book(known telemetry.Instant, format string, args ...any) {
 
 func (w *works) lot(q LotQuestion) *LotAnswer {
 	w.t.Helper()
-	q.Direction, q.Energy = lots.Backward, true
+	q.Energy = true
 	a, err := w.Lot(w.t.Context(), q)
 	if err != nil {
 		w.t.Fatal(err)

@@ -101,7 +101,7 @@ func TestMixture(t *testing.T) {
 			}
 		}
 	}
-	trace, err := g.Trace("B3", Backward)
+	trace, err := g.Trace("B3", Backward, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"kvarts/historian/exact"
 	"kvarts/historian/kpi"
 )
 
@@ -136,6 +135,3 @@ func (g *Graph) units(ids []string) []string {
 	slices.Sort(out)
 	return out
 }
-
-// percent is a fraction for people.
-func percent(n exact.Num) string { return n.Mul(exact.Int(100)).Rat().FloatString(1) + " %" }

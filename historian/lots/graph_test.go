@@ -23,7 +23,7 @@ func TestFindings(t *testing.T) {
 		{"a lot that nobody described", "step S s 1 : A=5 -> B=8", "B", "lot_missing A"},
 		{"the rest of it", "step S s 1 : A -> B=8", "B", "lot_missing A; quantity_unknown A S"},
 	} {
-		tr, err := mustGraph(t, c.text).Trace(c.lot, Backward)
+		tr, err := mustGraph(t, c.text).Trace(c.lot, Backward, 0)
 		if err != nil || codes(tr.Findings) != c.want {
 			t.Errorf("%s: %v %v, want %s", c.what, codes(tr.Findings), err, c.want)
 		}
@@ -34,7 +34,7 @@ func TestFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tr, err := g.Trace("B", Backward); err != nil || codes(tr.Findings) != "units_differ  S; taken_before_made P S" {
+	if tr, err := g.Trace("B", Backward, 0); err != nil || codes(tr.Findings) != "units_differ  S; taken_before_made P S" {
 		t.Errorf("%v, %v", codes(tr.Findings), err)
 	}
 	if e := embodied(t, mustGraph(t, "lot A mg 10 x=1\nstep S s 1 : A=10 -> X=5!"), "X", kpi.ScrapToGood); codes(e.Findings) != "all_scrap  S" || e.Total.KWh.String() != "2" {
@@ -56,7 +56,7 @@ func TestOverdrawn(t *testing.T) {
 		t.Errorf("%s and %s of 60", b.Total.KWh, c.Total.KWh)
 	}
 	g = mustGraph(t, "lot A mg 10 x=1\nstep S s 1 : A=4 -> B=8\nstep T s 1 : A=6 -> B=4 C=2")
-	tr, err := g.Trace("B", Backward)
+	tr, err := g.Trace("B", Backward, 0)
 	if err != nil || tr.Relatives[0].OfUpper.String() != "4/5" || tr.Relatives[0].OfLower.String() != "1" {
 		t.Errorf("made by two steps: %+v, %v", tr.Relatives, err)
 	}
@@ -68,7 +68,7 @@ func TestCycleInWords(t *testing.T) {
 	if !errors.As(err, &cycle) || !strings.Contains(err.Error(), "B → C → A → B") {
 		t.Error(err)
 	}
-	if _, err := mustGraph(t, "lot A mg 1").Trace("B", Forward); !errors.Is(err, ErrNoLot) {
+	if _, err := mustGraph(t, "lot A mg 1").Trace("B", Forward, 0); !errors.Is(err, ErrNoLot) {
 		t.Error(err)
 	}
 	if steps := mustGraph(t, "lot A mg 1").Needed("B"); steps != nil {

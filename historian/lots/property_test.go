@@ -165,7 +165,7 @@ func TestFractionsSumToOne(t *testing.T) {
 		b := draw(t)
 		g := graphOf(t, b)
 		for _, l := range b.Lots {
-			back, err := g.Trace(l.ID, Backward)
+			back, err := g.Trace(l.ID, Backward, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestFractionsSumToOne(t *testing.T) {
 			if !begins.Equal(one) {
 				t.Fatalf("the fractions of what %s began with sum to %s", l.ID, begins)
 			}
-			forth, err := g.Trace(l.ID, Forward)
+			forth, err := g.Trace(l.ID, Forward, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestBothEndsSayTheSame(t *testing.T) {
 		for _, d := range []Direction{Backward, Forward} {
 			pairs := 0
 			for _, l := range b.Lots {
-				tr, err := g.Trace(l.ID, d)
+				tr, err := g.Trace(l.ID, d, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -245,7 +245,7 @@ func TestAcyclic(t *testing.T) {
 		b := draw(t)
 		g := graphOf(t, b)
 		lower := rapid.SampledFrom(b.Lots).Draw(t, "lower").ID
-		back, err := g.Trace(lower, Backward)
+		back, err := g.Trace(lower, Backward, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

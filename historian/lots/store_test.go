@@ -95,11 +95,11 @@ func TestStoredAndReadBack(t *testing.T) {
 	whole := mustGraph(t, chain)
 	for _, id := range []string{"QZ", "A", "B", "C", "D", "E", "SLAG"} {
 		for _, d := range []Direction{Backward, Forward} {
-			want, err := whole.Trace(id, d)
+			want, err := whole.Trace(id, d, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := closure(id, d, now).Trace(id, d)
+			got, err := closure(id, d, now).Trace(id, d, 0)
 			if err != nil || words(got) != words(want) {
 				t.Errorf("%s from %s: %v\n%s\nwant\n%s", d, id, err, words(got), words(want))
 			}
@@ -162,7 +162,7 @@ func TestRevisions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		trace, err := g.Trace(q.from, q.d)
+		trace, err := g.Trace(q.from, q.d, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

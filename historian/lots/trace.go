@@ -17,6 +17,7 @@ type Trace struct {
 	Direction Direction
 	Lot       Relative   // asked for, of itself
 	Relatives []Relative // nearest first
+	Further   int        // relatives that were left out, as they are too far away
 	Edges     []Edge     // between all of them, in order of time
 	Findings  []Finding
 }
@@ -42,21 +43,27 @@ type Edge struct {
 	OfTo     exact.Num // as a fraction of To: over all edges to a lot these sum to one
 }
 
-// Trace follows a lot.
-func (g *Graph) Trace(id string, d Direction) (*Trace, error) {
+// Trace follows a lot. Relatives more than depth steps away are left out, though the numbers of the others count the ways through
+// them; a depth of 0 leaves out none. (Fractions far back in a chain of tank fillings have thousands of digits each.)
+func (g *Graph) Trace(id string, d Direction, depth int) (*Trace, error) {
 	n, ok := g.lots[id]
 	if !ok {
 		return nil, fmt.Errorf("trace lot %q: %w", id, ErrNoLot)
 	}
 	r := g.reach(n, d)
-	used, mixed := r.weigh(g, g.usage()), r.weigh(g, composition())
-	t := &Trace{Direction: d, Edges: g.edges(r), Findings: g.findings(r)}
+	near := func(m *node) bool { return depth == 0 || r.depth[m] <= depth }
+	used, mixed := g.nearWeights(r, g.usage(), near), g.nearWeights(r, composition(), near)
+	t := &Trace{Direction: d, Edges: g.edges(r, near), Findings: g.findings(r)}
 	for _, m := range r.lots {
+		if !near(m) {
+			t.Further++
+			continue
+		}
 		upper := m
 		if d == Forward {
 			upper = n
 		}
-		rel := Relative{ID: m.id, Lot: m.lot, Depth: r.depth[m], OfUpper: used.lots[m], OfLower: mixed.lots[m], Quantity: used.lots[m].Mul(upper.base)}
+		rel := Relative{ID: m.id, Lot: m.lot, Depth: r.depth[m], OfUpper: used[m].num(), OfLower: mixed[m].num(), Quantity: used[m].mul(ratioOf(upper.base)).num()}
 		if m == n {
 			t.Lot = rel
 			continue
@@ -67,8 +74,19 @@ func (g *Graph) Trace(id string, d Direction) (*Trace, error) {
 	return t, nil
 }
 
-// edges are those between the lots reached.
-func (g *Graph) edges(r *reached) []Edge {
+// nearWeights are the weights of the lots that are near.
+func (g *Graph) nearWeights(r *reached, by weigher, near func(*node) bool) map[*node]ratio {
+	out := make(map[*node]ratio)
+	weigh(g, r, by, ratioOf, func(n *node, w ratio) {
+		if near(n) {
+			out[n] = w
+		}
+	})
+	return out
+}
+
+// edges are those between the lots that are near.
+func (g *Graph) edges(r *reached, near func(*node) bool) []Edge {
 	var out []Edge
 	for _, w := range r.steps {
 		for i, in := range w.Inputs {
@@ -76,7 +94,7 @@ func (g *Graph) edges(r *reached) []Edge {
 				from, to := g.lots[in.Lot], g.lots[o.Lot]
 				_, ok1 := r.depth[from]
 				_, ok2 := r.depth[to]
-				if !ok1 || !ok2 {
+				if !ok1 || !ok2 || !near(from) || !near(to) {
 					continue
 				}
 				part := w.part(o.Lot)

@@ -134,38 +134,70 @@ func composition() weigher {
 	}
 }
 
-// weights are what of the first lot is in, or comes from, each lot and step that was reached: the sum over all ways between them
-// of the products of the edges' fractions.
-type weights struct {
-	lots  map[*node]exact.Num
-	steps map[*work]exact.Num
+// weight is the arithmetic of weigh: exact (ratio) or with the few digits that people look at (rough).
+type weight[T any] interface {
+	add(T) T
+	mul(T) T
+	zero() bool
 }
 
-// weigh adds up the ways. As each lot comes before all that lie behind it, one pass does.
-func (r *reached) weigh(g *Graph, by weigher) weights {
-	out := weights{lots: make(map[*node]exact.Num, len(r.lots)), steps: make(map[*work]exact.Num, len(r.steps))}
-	for i, n := range r.lots {
-		sum := exact.Int(1)
-		if i > 0 {
-			sum = exact.Num{}
-			r.eachEdge(n, false, func(w *work, over func() exact.Num) {
-				if weight, ok := out.steps[w]; ok && !weight.IsZero() {
-					sum = sum.Add(weight.Mul(over()))
-				}
-			}, by)
-		}
-		out.lots[n] = sum
-		r.eachEdge(n, true, func(w *work, over func() exact.Num) {
-			if was := out.steps[w]; !sum.IsZero() {
-				out.steps[w] = was.Add(sum.Mul(over()))
-			}
-		}, by)
+// weighing is the work of weigh: what of the first lot is in, or comes from, each lot and step that was reached.
+type weighing[T weight[T]] struct {
+	r       *reached
+	by      weigher
+	of      func(exact.Num) T
+	steps   map[*work]T
+	waiting map[*work]int // lots that will still ask for the step
+}
+
+// weigh adds up, for each lot, the products of the edges' fractions over all ways to it, and hands them to keep. As each
+// lot comes before all that lie behind it, one pass does. What is no longer needed is let go: the weights of a long chain have
+// very many digits.
+func weigh[T weight[T]](g *Graph, r *reached, by weigher, of func(exact.Num) T, keep func(*node, T)) {
+	x := weighing[T]{r: r, by: by, of: of, steps: make(map[*work]T, len(r.steps)), waiting: make(map[*work]int, len(r.steps))}
+	for _, w := range r.steps {
+		x.waiting[w] = len(g.ends(w, r.dir))
 	}
-	return out
+	for i, n := range r.lots {
+		sum := of(exact.Int(1))
+		if i > 0 {
+			sum = x.pull(n)
+		}
+		keep(n, sum)
+		if !sum.zero() {
+			x.push(n, sum)
+		}
+	}
+}
+
+// pull is the weight of a lot: of the steps through which it was reached, by the edges.
+func (x *weighing[T]) pull(n *node) T {
+	sum := x.of(exact.Num{})
+	x.r.eachEdge(n, false, x.by, func(w *work, over func() exact.Num) {
+		left, reached := x.waiting[w]
+		if !reached {
+			return
+		}
+		if of := x.steps[w]; !of.zero() {
+			sum = sum.add(of.mul(x.of(over())))
+		}
+		x.waiting[w] = left - 1
+		if left == 1 {
+			delete(x.steps, w)
+		}
+	})
+	return sum
+}
+
+// push gives a lot's weight on to the steps behind it.
+func (x *weighing[T]) push(n *node, sum T) {
+	x.r.eachEdge(n, true, x.by, func(w *work, over func() exact.Num) {
+		x.steps[w] = x.steps[w].add(sum.mul(x.of(over())))
+	})
 }
 
 // eachEdge hands on the steps beside n: those behind it, or those through which it was reached, with the fraction of the edge.
-func (r *reached) eachEdge(n *node, behind bool, do func(*work, func() exact.Num), by weigher) {
+func (r *reached) eachEdge(n *node, behind bool, by weigher, do func(*work, func() exact.Num)) {
 	if behind == (r.dir == Backward) {
 		for _, w := range n.makers {
 			do(w, func() exact.Num { return by.made(w, n) })
