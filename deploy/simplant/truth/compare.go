@@ -119,8 +119,9 @@ func show(n exact.Num, ok bool) string {
 }
 
 // Within says in words where a product that could not see everything excludes what was there: true is the contract's answer
-// on all that an undisturbed observer saw. Bounds hold for what was not seen; they cannot for what was seen wrong, as a value
-// that was stuck or a clock that was off.
+// on all that an undisturbed observer saw. Bounds hold for what was not seen, as long as no piece takes less than its ideal and
+// the product does not change while its pieces are not counted (they are then spread evenly over both). They cannot hold for
+// what was seen wrong: a value that was stuck, a clock that was off.
 func Within(product, truth *contract.Answer, t Tolerance) []string {
 	var out []string
 	for _, key := range []string{"A", contract.KeyOEE, contract.KeyEkWh} {

@@ -3,7 +3,6 @@ package truth
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -46,12 +45,13 @@ func (p *point) amount(parts int64) (n exact.Num, ok bool) {
 func (d *dossier) signal(r role) *plant.Signal { return rolesOf(d.Class)[r] }
 
 // counter is the unit's counter of a role; nil when it has none. One of pieces that reports every change says by its silence,
-// as long as the unit is seen alive, that nothing was counted: its reading holds until the last proof of life before the next
-// one, and to the end.
+// as long as the unit is seen alive, that nothing was counted: its reading holds until the begin of the last interval of the
+// grid, before the next reading, in which the unit was seen; likewise at the end of the record. (That interval itself may hold
+// the change: what is proven by its end is that the server answered.)
 //
-//	readings   5 · · · · · · · · 6          6 was counted in the last interval of the grid, not in all the time since 5
-//	proofs     | | | | | | | | |
-//	made       5                5 6
+//	readings   5          6      6 was counted in the interval that it came in, not in all the time since 5
+//	grid       ├──┼──┼──┼──┤
+//	stands     5────────5
 func (d *dossier) counter(r role, parts int64) (*contract.Counter, error) {
 	s := d.signal(r)
 	if s == nil {
@@ -150,7 +150,8 @@ func (d *dossier) proofs(r role, parts int64) *proofs {
 	return p
 }
 
-// before is the last proof of life before t at which the counter was not blind; long ago when there is none.
+// before is the begin of the last interval of the grid before t in which the unit was seen and the counter was not blind; long
+// ago when there is none.
 func (p *proofs) before(t telemetry.Instant) telemetry.Instant {
 	for p != nil {
 		i, _ := slices.BinarySearchFunc(p.alive, t, compareFrom)
@@ -213,16 +214,17 @@ func (d *dossier) power(u *contract.Unit) error {
 }
 
 // ideals are what the pieces of the products are worth from dates on. The last entry of a date is what is made then.
-func (d *dossier) ideals(u *contract.Unit) error {
-	var products []string
+func (d *dossier) ideals(u *contract.Unit) {
+	var booked []string // whose own entries a vector needs too
 	for i := range u.Booked {
-		if p := u.Booked[i].Product; p != "" && !slices.Contains(products, p) {
-			products = append(products, p)
+		if p := u.Booked[i].Product; p != "" && !slices.Contains(booked, p) {
+			booked = append(booked, p)
 		}
 	}
 	dates := d.productDates()
+	products := slices.Clone(booked)
 	for _, at := range dates {
-		if p := d.productAt(at); p != "" && !slices.Contains(products, p) {
+		if p := d.productAt(at); !slices.Contains(products, p) {
 			products = append(products, p)
 		}
 	}
@@ -232,23 +234,21 @@ func (d *dossier) ideals(u *contract.Unit) error {
 		}
 	}
 	slices.Sort(dates)
-	begun := map[string]bool{}
-	last := "" // what was made at the date before
+	entry := func(product string, at telemetry.Instant) {
+		seconds, _ := d.Ideal(product).At(at) // 0: none
+		if len(u.Ideals) > 0 || seconds.Sign() > 0 {
+			u.Ideals = append(u.Ideals, contract.Ideal{Product: product, From: at, Seconds: seconds})
+		}
+	}
 	for _, at := range slices.Compact(dates) {
 		made := d.productAt(at)
-		for _, p := range append(slices.DeleteFunc(slices.Clone(products), func(p string) bool { return p == made }), made) {
-			seconds, ok := d.Ideal(p).At(at)
-			switch {
-			case ok:
-				begun[p] = true
-				u.Ideals = append(u.Ideals, contract.Ideal{Product: p, From: at, Seconds: seconds})
-			case begun[p] || p == made && last != "" && begun[last]:
-				return fmt.Errorf("it makes %q from %s on, of which the model has no ideal: a vector cannot say so", p, at)
+		for _, p := range booked {
+			if p != made {
+				entry(p, at)
 			}
 		}
-		last = made
+		entry(made, at)
 	}
-	return nil
 }
 
 // productDates are the moments at which the product may change.

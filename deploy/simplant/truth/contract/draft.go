@@ -70,10 +70,7 @@ func (d *draft) readStates() {
 	alive := cursor{union(u.Alive)}
 	for i := range d.spans {
 		b, t := &d.of[i], d.spans[i].From
-		b.ideal = noIdeal
-		if index := ideal.upTo(t); index != nil {
-			b.ideal = *index
-		}
+		b.ideal = d.idealOf(ideal.upTo(t))
 		s := state.upTo(t)
 		if seen := u.AlwaysAlive || alive.holds(t); s == nil || s.Bad || !seen {
 			continue

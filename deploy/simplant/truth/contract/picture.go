@@ -243,5 +243,13 @@ func idealsByDate(u *Unit, product string) []int {
 // idealFrom is the date of the ideal of an index.
 func (p *picture) idealFrom(i int) telemetry.Instant { return p.unit.Ideals[i].From }
 
+// idealOf is the index of an entry that holds, nil before the first; noIdeal where there is no ideal.
+func (p *picture) idealOf(index *int) int {
+	if index == nil || p.secondsOf(*index).IsZero() {
+		return noIdeal
+	}
+	return *index
+}
+
 // secondsOf is the ideal of an index, which is not noIdeal.
 func (p *picture) secondsOf(ideal int) exact.Num { return p.unit.Ideals[ideal].Seconds }

@@ -156,11 +156,7 @@ func (p *picture) cells(v, w calendar.Interval, product string) map[cell]exact.N
 	at := walker[int]{rest: ideals, at: p.idealFrom}
 	lengths := map[cell]int64{}
 	p.each(v.Meet(w), func(s *span, v calendar.Interval) {
-		c := cell{s.bucket, noIdeal}
-		if ideal := at.upTo(v.From); ideal != nil {
-			c.ideal = *ideal
-		}
-		lengths[c] += int64(v.Duration())
+		lengths[cell{s.bucket, p.idealOf(at.upTo(v.From))}] += int64(v.Duration())
 	})
 	shares := map[cell]exact.Num{}
 	for c, length := range lengths {

@@ -152,7 +152,10 @@ func (r *reader) unit(w *wireUnit) Unit {
 		}
 	}
 	for _, d := range w.Ideal {
-		u.Ideals = append(u.Ideals, Ideal{Product: d.Product, From: r.time(d.From, Always), Seconds: r.quantity(d.Seconds)})
+		if d.Seconds.Sign() <= 0 {
+			r.fail(fmt.Errorf("read ideal of %s: %s is not above 0", d.Product, d.Seconds.Num))
+		}
+		u.Ideals = append(u.Ideals, Ideal{Product: d.Product, From: r.time(d.From, Always), Seconds: d.Seconds.Num})
 	}
 	r.quantities(&u, w)
 	return u

@@ -77,7 +77,7 @@ type State struct {
 type Ideal struct {
 	Product string
 	From    telemetry.Instant // Always: no date
-	Seconds exact.Num         // above 0
+	Seconds exact.Num         // above 0; 0: none from then on, which the JSON has no word for
 }
 
 // Counter is a cumulative register, of pieces or of kWh.

@@ -40,10 +40,14 @@ func stamp(t, absent telemetry.Instant) string {
 
 func (w *writer) tuple(vs ...any) tuple {
 	t, err := tupleOf(vs...)
-	if err != nil && w.err == nil {
+	w.fail(err)
+	return t
+}
+
+func (w *writer) fail(err error) {
+	if w.err == nil {
 		w.err = err
 	}
-	return t
 }
 
 func (w *writer) vector(v *Vector) wireVector {
@@ -98,6 +102,9 @@ func (w *writer) unit(u *Unit) wireUnit {
 		out.Alive = &alive
 	}
 	for _, d := range u.Ideals {
+		if d.Seconds.Sign() <= 0 {
+			w.fail(fmt.Errorf("unit %s has no ideal of %s from %s on, which a vector cannot say", u.ID, d.Product, d.From))
+		}
 		out.Ideal = append(out.Ideal, wireIdeal{Product: d.Product, Seconds: given(d.Seconds), From: stamp(d.From, Always)})
 	}
 	w.quantities(u, &out)

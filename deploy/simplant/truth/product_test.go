@@ -1,0 +1,140 @@
+package truth_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"kvarts/deploy/simplant/truth"
+	"kvarts/deploy/simplant/truth/contract"
+	"kvarts/deploy/simplant/truth/product"
+	"kvarts/deploy/simplant/world"
+	"kvarts/historian/answer"
+	"kvarts/historian/calendar"
+	"kvarts/historian/influx"
+	"kvarts/historian/kpi"
+	"kvarts/historian/telemetry"
+)
+
+// productSays is the product's answer to q.
+func (x *trial) productSays(t testing.TB, c *influx.Client, q contract.Query) contract.Answer {
+	t.Helper()
+	target := answer.Target{Level: answer.Units, IDs: q.Units}
+	switch {
+	case q.Plant:
+		target = answer.Target{Level: answer.Plant}
+	case q.Line != "":
+		target = answer.Target{Level: answer.Line, IDs: []string{q.Line}}
+	}
+	standard := kpi.ISO
+	if q.E79 {
+		standard = kpi.E79
+	}
+	engine := answer.New(c, func() telemetry.Instant { return x.Now() })
+	a, err := engine.Ask(context.Background(), answer.Question{Kind: answer.OEE, Target: target, Window: q.Window, Standard: standard, Raw: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Rows) != 1 || a.Rows[0].Err != nil || a.Rows[0].Incomplete() {
+		t.Fatalf("%s: %d rows, %+v", q.Name, len(a.Rows), a.Findings)
+	}
+	return product.Of(&a.Rows[0])
+}
+
+func (x *trial) windows() []calendar.Interval {
+	at := func(h float64) telemetry.Instant { return x.begin.Add(time.Duration(h * float64(time.Hour))) }
+	return []calendar.Interval{{From: at(0), To: at(26)}, {From: at(2), To: at(14)}, {From: at(3.71), To: at(5.13)}, {From: at(23), To: at(30)}}
+}
+
+// queries are of all units, the line and the plant.
+func (x *trial) queries(w calendar.Interval) []contract.Query {
+	out := []contract.Query{truth.PlantQuery(w), truth.LineQuery("wafers", w)}
+	for _, u := range x.Units() {
+		q := truth.UnitQuery(u.ID, w)
+		out = append(out, q)
+		q.E79 = true
+		out = append(out, q)
+	}
+	return out
+}
+
+func mustAnswers(t testing.TB, r *truth.Recorder, now telemetry.Instant) *truth.Answers {
+	t.Helper()
+	a, err := r.Answers(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func mustAnswer(t testing.TB, a *truth.Answers, q contract.Query) (contract.Answer, truth.Tolerance) {
+	t.Helper()
+	want, err := a.Answer(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tolerance, err := a.Tolerance(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return want, tolerance
+}
+
+func mustAdvance(t testing.TB, x *trial, d time.Duration) {
+	t.Helper()
+	if err := x.Advance(x.begin.Add(d)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestProduct: where everything was seen, the product says what the contract says.
+func TestProduct(t *testing.T) {
+	for seed := range uint64(2) {
+		x := newTrial(t, seed)
+		mustAdvance(t, x, 26*time.Hour+7*time.Minute+3*time.Second)
+		c, a := x.store(t), mustAnswers(t, x.seen, x.Now())
+		for _, w := range x.windows() {
+			for _, q := range x.queries(w) {
+				want, tolerance := mustAnswer(t, a, q)
+				got := x.productSays(t, c, q)
+				for _, d := range truth.Compare(&got, &want, tolerance) {
+					t.Errorf("seed %d: %s, E79 %t: %s", seed, q.Name, q.E79, d)
+				}
+			}
+		}
+	}
+}
+
+// TestFaults: where something was not seen, the product says what the contract says of the rest, and its bounds hold what an
+// undisturbed observer would have known.
+func TestFaults(t *testing.T) {
+	begin := mustTime(t, "2026-11-02T06:00:00+05:00")
+	during := func(from, to time.Duration) calendar.Interval {
+		return calendar.Interval{From: begin.Add(from), To: begin.Add(to)}
+	}
+	x := newTrial(t, 3,
+		world.Fault{Kind: world.Silent, Unit: "saw1", Interval: during(4*time.Hour, 4*time.Hour+17*time.Minute+3*time.Second)},
+		world.Fault{Kind: world.Failed, Unit: "sorter1", Signal: "good", Interval: during(5*time.Hour, 6*time.Hour)},
+		world.Fault{Kind: world.Failed, Unit: "saw2", Signal: "power_kw", Interval: during(7*time.Hour, 8*time.Hour)},
+		world.Fault{Kind: world.Unsure, Unit: "sorter1", Signal: "state", Interval: during(8*time.Hour, 11*time.Hour)},
+		world.Fault{Kind: world.Silent, Unit: "rx1", Interval: during(7*time.Hour, 9*time.Hour)},
+	)
+	mustAdvance(t, x, 26*time.Hour)
+	c, seen, clearly := x.store(t), mustAnswers(t, x.seen, x.Now()), mustAnswers(t, x.clear, x.Now())
+	for _, w := range x.windows()[:2] {
+		for _, q := range x.queries(w) {
+			want, tolerance := mustAnswer(t, seen, q)
+			got := x.productSays(t, c, q)
+			for _, d := range truth.Compare(&got, &want, tolerance) {
+				t.Errorf("%s, E79 %t: %s", q.Name, q.E79, d)
+			}
+			if q.E79 || q.Line != "" {
+				continue
+			}
+			all, _ := mustAnswer(t, clearly, q)
+			for _, d := range truth.Within(&got, &all, tolerance) {
+				t.Errorf("%s: %s", q.Name, d)
+			}
+		}
+	}
+}
