@@ -27,15 +27,17 @@ var arrows = map[string][]string{
 	"historian/kpi":       {"historian/telemetry", "historian/exact", "historian/calendar", "historian/ledger"},
 	"historian/conform":   {"historian/telemetry", "historian/exact", "historian/calendar", "historian/ledger", "historian/kpi"},
 	"historian/record":    {"historian/telemetry", "historian/exact", "historian/calendar"},
+	"historian/purity":    {"historian/telemetry", "historian/exact", "historian/influx"},
+	"historian/lots":      {"historian/telemetry", "historian/exact", "historian/calendar", "historian/influx", "historian/kpi"},
 	"historian/evidence": {"historian/telemetry", "historian/influx", "historian/exact", "historian/calendar", "historian/plant",
 		"historian/ledger", "historian/record"},
 	"historian/keeper": {"historian/telemetry", "historian/influx", "historian/exact", "historian/calendar", "historian/plant",
 		"historian/ledger", "historian/evidence"},
 	"historian/answer": {"historian/telemetry", "historian/influx", "historian/exact", "historian/calendar", "historian/plant",
-		"historian/ledger", "historian/evidence", "historian/kpi"},
+		"historian/ledger", "historian/evidence", "historian/kpi", "historian/lots"},
 	"historian": {"historian/telemetry", "historian/influx", "historian/store", "historian/exact", "historian/calendar", "historian/plant",
 		"historian/ledger", "historian/kpi", "historian/conform", "historian/record", "historian/evidence", "historian/keeper",
-		"historian/answer", "collector/config"},
+		"historian/answer", "historian/lots", "historian/purity", "collector/config"},
 
 	"collector/config":             {"historian/markup"},
 	"collector/pki":                {},
@@ -70,6 +72,8 @@ var sole = map[string][]string{
 var forbidden = map[string][]string{
 	"kvarts/collector": {"google.golang.org/grpc", "github.com/apache/arrow", "github.com/influxdata/influxdb/", "github.com/influxdata/flux", "github.com/gopcua/opcua/server", "kvarts/historian/store", "kvarts/deploy"},
 	"kvarts/historian": {"github.com/gopcua/opcua", "kvarts/deploy"},
+	// The truth that the product is compared with is none of its own making.
+	"kvarts/deploy/simplant/truth": {"kvarts/historian/ledger", "kvarts/historian/kpi", "kvarts/historian/conform", "kvarts/historian/evidence", "kvarts/historian/answer"},
 }
 
 // forbiddenWords are folder names that say nothing about what is in them.
