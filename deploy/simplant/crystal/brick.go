@@ -62,6 +62,7 @@ func (c *cropper) crop(h world.Held) {
 	u.Load(8, 0)
 	u.State(plant.Setup, "")
 	u.Work(u.Spread(9*time.Minute, 0.2))
+	u.SetText("ingot_id", h.Lot)
 	note, _ := h.Note.(ingotNote)
 	n := max(0, int((note.goodMM-samplesMM)/(brickMM+kerfMM)))
 	var bricks []world.Held
@@ -83,6 +84,7 @@ func (c *cropper) crop(h world.Held) {
 	for _, b := range bricks {
 		c.w.Stock(brickStock).Put(b)
 	}
+	u.Set("offcut_weight_kg", off.Float()/5) // of one of five bins
 	c.w.Stock(offcutStock).Put(world.Held{Lot: outputs[len(outputs)-2].Lot, Quantity: off})
 }
 

@@ -95,7 +95,7 @@ func advance(t *testing.T, w *world.World, d time.Duration) {
 // ours says that the package drives the unit.
 func ours(u *world.Unit) bool { return u.Class.Name == "cz_puller" || u.Class.Name == "brick_machine" }
 
-// seldom looks at what is measured every quarter of an hour.
+// seldom looks at what is measured every half hour.
 func seldom(u *world.Unit, s *plant.Signal) time.Duration {
 	switch {
 	case !ours(u):
@@ -103,25 +103,24 @@ func seldom(u *world.Unit, s *plant.Signal) time.Duration {
 	case s.Kind == plant.State || s.Kind == plant.Text:
 		return 0
 	default:
-		return 15 * time.Minute
+		return 30 * time.Minute
 	}
 }
 
-const days = 14
-
-// TestCrystals lives through two weeks of two plants, with several seeds.
+// TestCrystals lives through days of two plants, with several seeds.
 func TestCrystals(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		model []byte
 		seeds uint64
-	}{{"demo", plants.Living, 4}, {"1gw", plants.OneGW, 1}} {
+		days  int
+	}{{"demo", plants.Living, 6, 14}, {"1gw", plants.OneGW, 1, 8}} {
 		for seed := range c.seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				w := plantOf(t, c.model, seed)
 				b, s := &book{}, newWatcher(t)
 				w.Observe(b.observer(s.sample), seldom)
-				advance(t, w, days*24*time.Hour)
+				advance(t, w, time.Duration(c.days)*24*time.Hour)
 				checkLots(t, w, b)
 				checkScrap(t, w, b)
 				checkFigures(t, w, b)

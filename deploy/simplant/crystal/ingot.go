@@ -2,8 +2,10 @@ package crystal
 
 import (
 	"math"
+	"strconv"
 	"time"
 
+	"kvarts/deploy/simplant/lab"
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/calendar"
 	"kvarts/historian/plant"
@@ -11,6 +13,7 @@ import (
 
 // grown is a crystal so far.
 type grown struct {
+	id                  string            // of the ingot that it shall be
 	kg, crownKg, bodyKg world.Quantity    // all of it, and what of it is crown and body
 	wanted              world.Quantity    // of body
 	lossAt              world.Quantity    // of body at which the structure will be lost; 0: it will not
@@ -24,7 +27,7 @@ type grown struct {
 
 const (
 	// Chances per ingot.
-	structureLoss = 0.15
+	structureLoss = 0.12
 	brokenSeed    = 0.04
 	// slipMM is how far dislocations run back into the crystal: about its diameter.
 	slipMM = 250
@@ -53,7 +56,10 @@ func (p *puller) newCrystal() {
 	if u.Rand().Float64() < structureLoss {
 		p.grown.lossAt = world.Amount(p.grown.wanted.Float() * (0.05 + 0.9*math.Pow(u.Rand().Float64(), 1.2)))
 	}
+	p.grown.id = p.w.Serial("ING")
 	u.Set("ingot_index", float64(p.ingots))
+	u.SetText("ingot_id", p.grown.id)
+	u.SetText("seed_id", "SEED-"+p.run[len("RUN-"):]+"-"+strconv.Itoa(p.ingots))
 	u.Set("charge_mass_kg", p.melted.kg.Float())
 	p.weigh(0)
 	u.Set("structure_loss_length_mm", 0)
@@ -66,10 +72,7 @@ func (p *puller) newCrystal() {
 // seed dips the seed and pulls the neck, again when it breaks.
 func (p *puller) seed() {
 	u := p.u
-	u.Follow("diameter_mm", world.Toward(0, 8, 60))
-	p.pass(dip)
-	u.Follow("diameter_mm", world.Between(8, 5, 600))
-	p.pass(neck)
+	p.dipAndNeck()
 	if u.Rand().Float64() >= brokenSeed {
 		return
 	}
@@ -77,7 +80,16 @@ func (p *puller) seed() {
 	u.Follow("diameter_mm", world.Level(0))
 	u.Pause(&world.Hazard{Category: plant.Stop, Reason: "seed broken"}, u.Spread(100*time.Minute, 0.2))
 	u.SetFlag("seed_broken", false)
+	p.dipAndNeck()
+}
+
+func (p *puller) dipAndNeck() {
+	u := p.u
+	p.dips++
+	u.Set("dip_count", float64(p.dips))
+	u.Follow("diameter_mm", world.Toward(0, 8, 60))
 	p.pass(dip)
+	u.Set("neck_count", float64(p.dips))
 	u.Follow("diameter_mm", world.Between(8, 5, 600))
 	p.pass(neck)
 }
@@ -203,6 +215,12 @@ func (p *puller) weigh(perSecond float64) {
 	u.Follow("remaining_melt_kg", world.Line((p.melted.kg).Float()-kg, -perSecond))
 	u.Follow("seed_pos_mm", world.Line(400+p.grown.mm, mm))
 	u.Follow("crucible_pos_mm", world.Line(0.9*kg, 0.9*perSecond))
+	u.Follow("crucible_lift_mm_per_min", world.Level(0.9*perSecond*60))
+	length, longer := min(p.grown.bodyKg, p.grown.kg-p.grown.crownKg).Float()/kgPerMM, 0.0
+	if p.grown.kg-p.grown.crownKg < p.grown.bodyKg {
+		longer = perSecond / kgPerMM
+	}
+	u.Follow("body_length_mm", world.Line(length, longer))
 }
 
 // harvest enters what became of the crystal: an ingot, or melt again.
@@ -219,10 +237,11 @@ func (p *puller) harvest() {
 		p.report(p.w.Serial("MELTBACK"), "structure loss", grew, g.kg-g.had, 30*time.Minute)
 		return
 	}
-	id := p.w.Serial("ING")
+	id := g.id
 	p.w.AddLot(world.Lot{ID: id, Kind: "ingot", Product: product(p.u), Quantity: g.kg, UnitOf: "kg"})
 	p.step("PULLING-"+id, []world.Portion{{Lot: p.melted.lot, Quantity: g.kg}}, []world.Portion{{Lot: id, Quantity: g.kg}})
 	p.melted.kg -= g.kg
 	p.good++
-	p.inspect(id, g)
+	p.inspect(g)
+	lab.Sample(p.w, id, "ingot")
 }

@@ -13,13 +13,13 @@ type ingotNote struct {
 }
 
 const (
-	offSpec   = 0.15 // of all ingots: resistivity out of specification at the tail's end
+	offSpec   = 0.12 // of all ingots: resistivity out of specification at the tail's end
 	offSpecMM = 170  // mean length of it
 )
 
 // inspect is what is found out of an ingot while it cools: at once what is no body, a day later its resistivity.
-func (p *puller) inspect(id string, g grown) {
-	u, w := p.u, p.w
+func (p *puller) inspect(g grown) {
+	u, w, id := p.u, p.w, g.id
 	p.report(id+"-crown", "crown", g.crown, g.crownKg, 2*time.Hour)
 	p.report(id+"-tail", "tail", g.tail, g.kg-g.crownKg-g.bodyKg, 2*time.Hour)
 	body := g.crownKg + g.bodyKg - max(g.had, g.crownKg) // as far as the record has it

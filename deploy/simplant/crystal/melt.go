@@ -21,8 +21,8 @@ type melted struct {
 
 func (p *puller) fillName() string { return fmt.Sprintf("%s-%d", p.run, p.fills+1) }
 
-// mostOffcuts is the share of off-cuts in a charge: as many as bricks leave over (E1), so that none pile up.
-const mostOffcuts = 0.35
+// mostOffcuts is the share of off-cuts in a charge: as many as bricks leave over, so that none pile up.
+const mostOffcuts = 0.39
 
 // refill fills the crucible, a new one or again after an ingot.
 func (p *puller) refill() {
@@ -79,6 +79,7 @@ func (p *puller) charged(inputs []world.Portion, kg world.Quantity) {
 	p.w.AddLot(world.Lot{ID: id, Kind: "charge", Product: product(p.u), Quantity: kg, UnitOf: "kg"})
 	p.step("CHARGING-"+id, inputs, []world.Portion{{Lot: id, Quantity: kg}})
 	p.melted.charge = id
+	p.u.SetText("charge_lot_id", id)
 }
 
 // mixed enters the melt that the charge and the rest of the former one make.
@@ -111,9 +112,9 @@ func (p *puller) step(id string, inputs, outputs []world.Portion) {
 	p.from = now
 }
 
-// stocks fills the stocks that n pullers take from: enough for two days.
+// stocks fills the stocks that n pullers take from: enough for some days, until the reactors have made their first batches.
 func (p *puller) stocks(n int) {
-	for left := n * 300; left > 0; left -= 3000 {
+	for left := n * 450; left > 0; left -= 3000 {
 		open(p.w, polyStock, world.Lot{ID: p.w.Serial("HARV"), Kind: "harvest", Product: "poly", Quantity: world.Whole(min(left, 3000))}, inPoly(), nil)
 	}
 	for left := n * 150; left > 0; left -= 300 {

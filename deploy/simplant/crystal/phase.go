@@ -1,6 +1,7 @@
 package crystal
 
 import (
+	"math"
 	"time"
 
 	"kvarts/deploy/simplant/world"
@@ -94,7 +95,16 @@ func (p *puller) enter(n int) {
 	} {
 		u.Follow(s.name, world.Toward(u.Truth(s.name), s.to, s.second))
 	}
+	u.Set("diameter_setpoint_mm", x.diameter)
+	u.Set("argon_setpoint_slpm", x.argon)
+	u.Set("pressure_setpoint_torr", x.pressure)
+	u.Set("seed_rot_setpoint_rpm", x.seed)
+	u.Set("crucible_rot_setpoint_rpm", x.crucible)
+	u.SetFlag("door_closed", n != clean && n != charge && n != remove)
+	u.SetFlag("pump_running", n != clean && n != charge && n != remove)
+	u.SetFlag("feeder_docked", n == recharge)
 	p.pull(x.pull)
+	u.Set("pull_speed_setpoint_mm_per_min", x.pull)
 	p.heat(x.main, x.bottom)
 }
 
@@ -114,8 +124,8 @@ func (p *puller) pull(mmPerMinute float64) {
 func (p *puller) heat(main, bottom float64) {
 	u, s := p.u, ramp.Seconds()
 	main, bottom = min(176, main*p.zone), min(88, bottom*p.zone)
-	u.Follow("main_heater_power_kw", world.Between(p.main, main, s))
-	u.Follow("bottom_heater_power_kw", world.Between(p.bottom, bottom, s))
+	heater(u, "main", p.main, main)
+	heater(u, "bottom", p.bottom, bottom)
 	from, to := p.main+p.bottom+drivesKW, main+bottom+drivesKW
 	in := 22 + 1.5*u.Rand().Float64()
 	warm := func(kw float64) float64 { return kw * waterHeat / waterFlow }
@@ -127,4 +137,15 @@ func (p *puller) heat(main, bottom float64) {
 	u.Work(ramp)
 	u.Load(to, 0)
 	p.main, p.bottom = main, bottom
+}
+
+// heater shows a heater that goes from one power to another within ramp: it is a resistance of 27 mΩ.
+func heater(u *world.Unit, name string, from, to float64) {
+	const ohm = 0.027
+	power := world.Between(from, to, ramp.Seconds())
+	amps := func(t float64) float64 { return math.Sqrt(1000 * power(t) / ohm) }
+	u.Follow(name+"_heater_power_kw", power)
+	u.Follow(name+"_heater_current_a", amps)
+	u.Follow(name+"_heater_voltage_v", func(t float64) float64 { return amps(t) * ohm })
+	u.Set(name+"_heater_setpoint_kw", to)
 }

@@ -33,6 +33,7 @@ type puller struct {
 	run    string
 	ingots int           // begun in the run, as shown
 	good   int           // pulled in the run
+	dips   int           // of a seed, ever
 	from   world.Instant // the end of the last step: all time of a run belongs to a step
 	grown  grown
 }
@@ -153,6 +154,7 @@ func (p *puller) newRun() {
 	p.run = p.w.Serial("RUN")
 	p.ingots, p.good, p.fills = 0, 0, 0
 	p.zone = min(1.16, p.zone+0.005)
+	p.u.SetText("crucible_id", "CRU-"+p.run[len("RUN-"):])
 	p.u.SetText("recipe_id", fmt.Sprintf("N182-%.0f-R%s", diameterMM, p.run[len("RUN-"):]))
 }
 

@@ -2,6 +2,7 @@ package wafering
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"kvarts/deploy/simplant/world"
@@ -93,20 +94,27 @@ func (c *cleaner) speed() float64 { return min(5.5, 0.095*60/ideal(c.u, cleanSec
 
 func (c *cleaner) belt(mPerMinute float64) {
 	c.u.Follow("belt_speed_m_per_min", world.Level(mPerMinute))
+	wph := 0.0
+	if mPerMinute > 0 {
+		wph = min(9900, 3600/(ideal(c.u, cleanSeconds)*cleanPace))
+	}
+	c.u.Follow("throughput_wph", world.Level(wph))
 }
 
 // baths shows them, the dirtier the more lots they have cleaned.
 func (c *cleaner) baths() {
 	u := c.u
 	dirty := float64(c.lots) / bathLots
-	for i := range 8 {
-		n := string(rune('1' + i))
-		u.Follow("bath_"+n+"_temp_c", world.Wave(world.Level([]float64{35, 45, 60, 65, 60, 50, 40, 70}[i]), 0.6, 1500+100*float64(i)))
+	due := c.lots >= bathLots
+	for i := range 12 {
+		n := strconv.Itoa(i + 1)
+		warm := []float64{35, 45, 60, 65, 60, 50, 40, 70}[i%8]
+		u.Set("bath_"+n+"_temp_setpoint_c", warm)
+		u.Follow("bath_"+n+"_temp_c", world.Wave(world.Level(warm), 0.6, 1500+100*float64(i)))
 		u.Follow("bath_"+n+"_level_percent", world.Wave(world.Level(88-6*dirty), 1.5, 3600))
-		if i < 4 {
-			u.Follow("bath_"+n+"_concentration_percent", world.Level(12-3*dirty-float64(i)))
-			u.Follow("ultrasonic_"+n+"_kw", world.Level(4-0.3*float64(i)))
-		}
+		u.Follow("bath_"+n+"_concentration_percent", world.Level(max(0, 12-3*dirty-float64(i))))
+		u.Follow("ultrasonic_"+n+"_kw", world.Level(4-0.3*float64(i%4)))
+		u.SetFlag("bath_"+n+"_change_due", due)
 	}
 	u.Follow("rinse_conductivity_us_per_cm", world.Toward(u.Truth("rinse_conductivity_us_per_cm"), 6+18*dirty, 600))
 	u.Follow("di_water_flow_l_per_min", world.Level(180+30*dirty))

@@ -94,6 +94,7 @@ func (s *saw) Run(u *world.Unit) {
 	u.Load(idleKW, 0)
 	s.number, s.rollers, s.spool = 20_000+1_000*index+u.Rand().IntN(500), u.Rand().IntN(rollerCuts), u.Rand().IntN(9)
 	s.km = max(leastKM, spoolKM-4.4*float64(s.spool))
+	u.SetText("wire_id", s.w.Serial("WIRE"))
 	s.instruments()
 	s.begun()
 	for {
@@ -200,8 +201,10 @@ func (s *saw) finish() {
 	s.spool++
 	s.rollers++
 	u.Set("guide_roller_groove_life", float64(s.rollers))
+	u.SetFlag("spool_change_due", s.km < leastKM)
 
 	c := &s.cut
+	u.Set("cut_time_s", min(20_000, c.note.made.Duration().Seconds()))
 	id := s.w.Serial("CUT")
 	c.note.cut, c.note.saw = id, u
 	good := world.Whole(c.wafers - c.lost)
@@ -226,6 +229,8 @@ func (s *saw) change() {
 	}
 	setup(u, "", lasts)
 	s.spool, s.km = 0, spoolKM
+	u.SetText("wire_id", s.w.Serial("WIRE"))
+	u.SetFlag("spool_change_due", false)
 	u.Follow("wire_remaining_km", world.Level(s.km))
 }
 

@@ -20,6 +20,7 @@ const (
 type sorter struct {
 	u *world.Unit
 	w *world.World
+	f findings // of all cuts so far
 }
 
 // Run is the script.
@@ -73,6 +74,7 @@ func (s *sorter) names() {
 	u.SetText("lot_id", "-")
 	u.SetFlag("belt_jam", false)
 	u.SetFlag("camera_ok", true)
+	s.count(findings{})
 	if p := u.Class.Product; p != nil {
 		for code, name := range u.Class.ProductCodes {
 			var n int64
@@ -133,6 +135,7 @@ func (s *sorter) sort(h world.Held) {
 	s.through()
 	u.Follow("thickness_avg_um", world.Level(u.Vary(130, 0.004)))
 	u.Follow("ttv_avg_um", world.Level(u.Vary(9+9*note.marks, 0.05)))
+	u.Follow("saw_mark_avg_um", world.Level(u.Vary(4+7*note.marks, 0.05)))
 	u.Follow("resistivity_avg_ohm_cm", world.Level(u.Vary(0.95, 0.12)))
 	u.Make(n, 1/(ideal(u, sortSeconds)*u.Vary(sortPace, 0.01)), bad)
 
@@ -142,8 +145,18 @@ func (s *sorter) sort(h world.Held) {
 		lot.WpNominal = &wp
 	}
 	done(u, "SORTING-"+h.Lot, from, []world.Portion{{Lot: h.Lot, Quantity: h.Quantity}}, lot, world.Amount(bad))
+	s.count(f)
 	s.report(note, f)
 	s.w.Stock(waferStock).Put(world.Held{Lot: id, Quantity: lot.Quantity})
+}
+
+// count shows what was found so far, by cause.
+func (s *sorter) count(f findings) {
+	s.f.marks, s.f.thickness, s.f.resistivity, s.f.chips = s.f.marks+f.marks, s.f.thickness+f.thickness, s.f.resistivity+f.resistivity, s.f.chips+f.chips
+	s.u.Set("scrap_saw_mark", s.f.marks)
+	s.u.Set("scrap_thickness", s.f.thickness)
+	s.u.Set("scrap_resistivity", s.f.resistivity)
+	s.u.Set("scrap_chip", s.f.chips)
 }
 
 // report tells the saw hours later what it made: quality reads the findings, asks, and books them.

@@ -57,9 +57,8 @@ func plantOf(t *testing.T, model []byte, seed uint64) *world.World {
 	}
 	bricks := 0.0 // a second
 	for _, u := range m.Units {
-		if u.Class.Name == "wire_saw" {
-			q, _ := u.BatchQuantity("M10").At(start)
-			bricks += math.Round(q.Float()/4395) * 8.1 / 86_400
+		if u.Class.Name == "cz_puller" {
+			bricks += 1.75 / 86_400
 		}
 	}
 	w, err := world.New(world.Options{Model: m, Seed: seed, Start: start, KeepSegments: true, Process: func(u *world.Unit) world.Process {
@@ -157,20 +156,19 @@ func (x *watcher) sample(s *world.Sample) {
 	}
 }
 
-const days = 10
-
 // TestWafers lives through days of two plants, with several seeds.
 func TestWafers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		model []byte
 		seeds uint64
-	}{{"demo", plants.Living, 4}, {"1gw", plants.OneGW, 2}} {
+		days  int
+	}{{"demo", plants.Living, 6, 12}, {"1gw", plants.OneGW, 1, 7}} {
 		for seed := range c.seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				w := plantOf(t, c.model, seed)
 				x := watch(t, w)
-				advance(t, w, days*24*time.Hour)
+				advance(t, w, time.Duration(c.days)*24*time.Hour)
 				checkLots(t, w, x)
 				checkScrap(t, w, x)
 				checkFigures(t, w, x)
@@ -294,11 +292,9 @@ func checkFigures(t *testing.T, w *world.World, x *watcher) {
 	for _, r := range x.records {
 		late += r.Quantity.Float()
 	}
-	if ideal("wire_saw") > 2 { // one brick a cut
-		between(t, "kWh per wafer", f.kwh/f.pieces, 0.055, 0.068)
-	}
-	between(t, "OEE of the saws", (f.pieces-late)*ideal("wire_saw")/3600/(f.hours-f.planned), 0.65, 0.85)
-	between(t, "availability of the saws", f.run/(f.hours-f.planned), 0.7, 0.92)
+	between(t, "kWh per wafer", f.kwh/f.pieces, 0.055, 0.068)
+	between(t, "OEE of the saws", (f.pieces-late)*ideal("wire_saw")/3600/(f.hours-f.planned), 0.5, 0.85)
+	between(t, "availability of the saws", f.run/(f.hours-f.planned), 0.5, 0.92)
 	between(t, "late scrap", late/f.pieces, 0.005, 0.04)
 	f = figuresOf(w, "clean_line")
 	between(t, "OEE of the cleaning lines", (f.pieces-f.scrap)*ideal("clean_line")/3600/f.hours, 0.3, 0.9)
@@ -344,7 +340,8 @@ func TestSawsAreNotInStep(t *testing.T) {
 			t.Errorf("hour %d: saws by depth %v", hour, parts)
 		}
 	}
-	advance(t, w, days*24*time.Hour)
+	w.Observe(world.Observer{}, nil)
+	advance(t, w, 10*24*time.Hour)
 	for _, u := range w.Units() {
 		if u.Class.Name != "wire_saw" {
 			continue

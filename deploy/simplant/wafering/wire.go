@@ -1,6 +1,7 @@
 package wafering
 
 import (
+	"fmt"
 	"math"
 
 	"kvarts/deploy/simplant/world"
@@ -29,14 +30,23 @@ func (s *saw) instruments() {
 		u.Noise(name, sigma)
 	}
 	u.Set("pitch_um", pitchUM)
+	u.Set("wire_speed_setpoint_m_per_s", topSpeed)
+	u.Set("tension_setpoint_L_n", tension)
+	u.Set("tension_setpoint_R_n", tension)
+	u.Set("coolant_temp_setpoint_c", 20)
 	u.Set("wire_break_count", 0)
 	u.SetFlag("jump_wire_alarm", false)
 	u.Set("guide_roller_groove_life", float64(s.rollers))
 	for name, v := range map[string]float64{
 		"motor_temp_c": 45, "bearing_temp_c": 32, "coolant_temp_c": 20.5, "coolant_conductivity_us_per_cm": 150,
-		"coolant_si_percent": 1, "coolant_pressure_bar": 1, "vibration_mm_per_s": 0.4, "wire_bow_mm": 0, "wire_diameter_um": 36,
+		"coolant_si_percent": 1, "coolant_pressure_bar": 1, "wire_temp_c": 22, "vibration_mm_per_s": 0.4, "wire_bow_mm": 0, "wire_diameter_um": 36,
 	} {
 		u.Follow(name, world.Level(v))
+	}
+	for i := range 8 {
+		for name, v := range map[string]float64{"motor_temp_%d_c": 45, "inverter_temp_%d_c": 36, "bearing_temp_%d_c": 32, "roller_temp_%d_c": 25} {
+			u.Follow(fmt.Sprintf(name, i+1), world.Level(v))
+		}
 	}
 	s.cuts(0, 0)
 	s.feedWire()
@@ -121,10 +131,12 @@ func (s *saw) cuts(feed, hard float64) {
 	force := feed / 1.5 * hard * (1 + 0.35*s.worn())
 	u.Follow("feed_rate_mm_per_min", world.Level(feed))
 	u.Follow("wire_bow_mm", world.Toward(u.Truth("wire_bow_mm"), min(11, 5.2*force), 90))
-	for i, name := range []string{"motor_torque_1_percent", "motor_torque_2_percent", "motor_torque_3_percent", "motor_torque_4_percent",
-		"motor_torque_5_percent", "motor_torque_6_percent"} {
-		base := 12 + 44*force - 2*float64(i)
-		u.Follow(name, func(t float64) float64 { return max(1, base) + 0.8*wireSpeed(t)/topSpeed })
+	u.Set("feed_rate_setpoint_mm_per_min", feed)
+	for i := range 6 {
+		base := max(1, 12+44*force-2*float64(i))
+		torque := func(t float64) float64 { return base + 0.8*wireSpeed(t)/topSpeed }
+		u.Follow(fmt.Sprintf("motor_torque_%d_percent", i+1), torque)
+		u.Follow(fmt.Sprintf("motor_current_%d_a", i+1), func(t float64) float64 { return 1.6 * torque(t) })
 	}
 	s.cool(force)
 }
@@ -133,8 +145,20 @@ func (s *saw) cuts(feed, hard float64) {
 func (s *saw) cool(force float64) {
 	u := s.u
 	toward := func(name string, to, tau float64) { u.Follow(name, world.Toward(u.Truth(name), to, tau)) }
-	toward("motor_temp_c", 40+34*force, 900)
+	each := func(name string, n int, to, step, tau float64) {
+		for i := range n {
+			toward(fmt.Sprintf(name, i+1), to-step*float64(i), tau)
+		}
+	}
+	toward("motor_temp_c", 40+34*force, 900) // models have one, or each of them
+	each("motor_temp_%d_c", 6, 40+34*force, 1.5, 900)
+	each("inverter_temp_%d_c", 6, 34+22*force, 0.8, 600)
 	toward("bearing_temp_c", 29+14*force, 700)
+	each("bearing_temp_%d_c", 8, 29+14*force, 0.4, 700)
+	each("roller_temp_%d_c", 3, 24+9*force, 0.5, 800)
+	toward("wire_temp_c", 22+13*force, 60)
+	toward("cut_force_n", 620*force, 60)
+	toward("feed_force_n", 480*force, 60)
 	toward("coolant_temp_c", 20+2.6*force, 240)
 	toward("coolant_si_percent", 0.6+4.5*force, 5400)
 	toward("coolant_conductivity_us_per_cm", 120+170*force, 3600)
