@@ -3,7 +3,6 @@ package areas
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"kvarts/deploy/simplant/uaserver"
@@ -110,15 +109,17 @@ type later struct {
 	do func() error
 }
 
-// duties does what is due; mu is held.
+// duties does what is due, which may bring further duties; mu is held.
 func (p *Plant) duties(now time.Time) {
-	p.later = slices.DeleteFunc(p.later, func(l later) bool {
+	all := p.later
+	p.later = nil
+	for _, l := range all {
 		if l.at.After(now) {
-			return false
+			p.later = append(p.later, l)
+			continue
 		}
 		if err := l.do(); err != nil && p.err == nil {
 			p.err = err
 		}
-		return true
-	})
+	}
 }
