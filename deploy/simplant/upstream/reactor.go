@@ -171,10 +171,11 @@ func (r *reactor) release(batch string, kg, bad world.Quantity, grown calendar.I
 	n := batch[len("BATCH"):]
 	good := kg - bad
 	now := u.Now().Time()
-	w.AddLot(world.Lot{ID: "HARV" + n, Kind: "harvest", Product: product(u), Quantity: good, UnitOf: "kg"})
+	harvest := w.Serial("HARV") // not the batch's number: there may be harvests of before on stock
+	w.AddLot(world.Lot{ID: harvest, Kind: "harvest", Product: product(u), Quantity: good, UnitOf: "kg"})
 	w.AddStep(world.Step{ID: "REL" + n, Stage: u.Stage, Unit: u.ID, From: now, To: now, Inputs: []world.Portion{{Lot: batch, Quantity: kg}},
-		Outputs: []world.Portion{{Lot: "HARV" + n, Quantity: good}, {Lot: "REJ" + n, Quantity: bad, Scrap: true}}})
-	w.Stock(polyStock).Put(world.Held{Lot: "HARV" + n, Quantity: good})
+		Outputs: []world.Portion{{Lot: harvest, Quantity: good}, {Lot: "REJ" + n, Quantity: bad, Scrap: true}}})
+	w.Stock(polyStock).Put(world.Held{Lot: harvest, Quantity: good})
 	quantity := exact.Frac(int64(bad), int64(world.Whole(1)))
 	enter(w, record.Record{Kind: record.Scrap, Unit: u.ID, From: grown.From, To: grown.To, Quantity: &quantity, ReportedAt: u.Now(), Reason: "metals at the surface"},
 		"polysilicon laboratory", "analysis of "+batch)
@@ -191,5 +192,5 @@ func (r *reactor) feed(kg world.Quantity) {
 	r.in.add(stock.Take(r.u, kg))
 }
 
-// share of x within [0, 1).
+// share is what x is above a whole number.
 func share(x float64) float64 { return x - math.Floor(x) }

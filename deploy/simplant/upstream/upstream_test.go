@@ -2,9 +2,6 @@ package upstream_test
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +11,6 @@ import (
 	"kvarts/historian/calendar"
 	"kvarts/historian/plant"
 	"kvarts/historian/record"
-	"kvarts/historian/telemetry"
 
 	"go.uber.org/goleak"
 )
@@ -24,7 +20,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const day = 24 * time.Hour
 
 // models are the plants in which all must hold.
-func models() map[string][]byte { return map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW, "2gw": plants.TwoGW} }
+func models() map[string][]byte {
+	return map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW, "2gw": plants.TwoGW}
+}
 
 func begin(t *testing.T) world.Instant {
 	t.Helper()
@@ -56,17 +54,61 @@ func advance(t *testing.T, w *world.World, d time.Duration) {
 	}
 }
 
+// tally is what happened in any of the plants.
+type tally struct {
+	stops                    map[string]bool // class and reason
+	rejected, reasons, whole int
+}
+
+// TestTwoWeeks lives through two weeks of several plants, and looks at them from all sides.
+func TestTwoWeeks(t *testing.T) {
+	all := tally{stops: map[string]bool{}}
+	for name, text := range models() {
+		for seed := range uint64(5) {
+			w := newWorld(t, text, seed)
+			var b book
+			w.Observe(b.observer(), world.AsTheModelSays)
+			advance(t, w, 14*day)
+			for what, check := range map[string]func(*testing.T, *world.World, *book, *tally){
+				"mass": mass, "genealogy": genealogy, "steps": followEachOther, "records": records, "energy": energy, "batches": batches, "reasons": reasons,
+			} {
+				t.Run(fmt.Sprintf("%s/%d/%s", name, seed, what), func(t *testing.T) { check(t, w, &b, &all) })
+			}
+		}
+	}
+	for _, want := range []string{"arc_furnace electrode", "arc_furnace fault", "siemens_reactor ground fault", "siemens_reactor hydrogen leak", "siemens_reactor fault", "tcs_unit fault"} {
+		if !all.stops[want] {
+			t.Errorf("%s never happened", want)
+		}
+	}
+	if all.rejected < 20 || all.reasons < 20 || all.whole < 40 {
+		t.Errorf("%d rejections, %d reasons of stops, %d whole batches", all.rejected, all.reasons, all.whole)
+	}
+}
+
 // book is all that was entered.
 type book struct {
 	lots    map[string]world.Lot
+	order   []world.Lot
 	steps   []world.Step
 	records []record.Record
+}
+
+// made are the lots that a step is known to have made, by lot.
+func (b *book) made() map[string]*world.Step {
+	out := map[string]*world.Step{}
+	for i := range b.steps {
+		for _, p := range b.steps[i].Outputs {
+			out[p.Lot] = &b.steps[i]
+		}
+	}
+	return out
 }
 
 func (b *book) observer() world.Observer {
 	b.lots = map[string]world.Lot{}
 	return world.Observer{
-		Lot:    func(l *world.Lot) { b.lots[l.ID] = *l },
+		Lot:    func(l *world.Lot) { b.lots[l.ID], b.order = *l, append(b.order, *l) },
 		Step:   func(s *world.Step) { b.steps = append(b.steps, *s) },
 		Record: func(r *record.Record) { b.records = append(b.records, *r) },
 	}
@@ -100,32 +142,4 @@ func live(u *world.Unit) lived {
 		}
 	}
 	return l
-}
-
-func TestDebug(t *testing.T) {
-	for name, text := range models() {
-		for seed := range uint64(3) {
-			w := newWorld(t, text, seed)
-			var b book
-			w.Observe(b.observer(), world.AsTheModelSays)
-			t0 := time.Now()
-			advance(t, w, 14*day)
-			fmt.Println(name, seed, time.Since(t0), len(b.lots), len(b.steps), len(b.records), w.Stock("mg").Have(), w.Stock("tcs").Have(), w.Stock("poly").Have(), w.Stock("quartz").Have())
-			for _, u := range driven(w) {
-				l := live(u)
-				product, _ := u.Product.At(w.Now())
-				id, _ := u.Ideal(product).At(w.Now())
-				fmt.Printf("  %s run %.3f oee %.3f pieces %.0f kwh/kg %.2f meankw %.0f reasons", u.ID, l.run/l.all, l.pieces*id.Float()/l.all, l.pieces, l.kwh/l.pieces, l.kwh/l.all*3600)
-				m := map[string]float64{}
-				for _, s := range u.Segments() {
-					m[string(s.Category)+"/"+s.Reason] += s.Duration().Hours()
-				}
-				fmt.Println(m)
-			}
-		}
-	}
-	_ = math.Abs
-	_ = slices.Max[[]int]
-	_ = strings.Cut
-	_ = telemetry.Instant(0)
 }
