@@ -12,7 +12,7 @@ import (
 )
 
 // How a closure is read: one round after the other while there are few lots to look for, each looked for in its part only; then,
-// and where there are many, the whole book at once, which takes a second for every 100,000 steps.
+// and where there are many, the whole book at once: some seconds for 100,000 steps.
 const (
 	maxRounds    = 32
 	maxRefs      = 512
