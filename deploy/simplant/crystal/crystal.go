@@ -88,13 +88,15 @@ func embodied(kg world.Quantity, perKg map[string]float64) map[string]string {
 	return out
 }
 
-// Energy in a kilogram of what there was before the record begins, in kWh: the chain of golden number E1.
+// Energy in a kilogram of what there was before the record begins, in kWh: the chain of golden number E1, when off-cuts have gone
+// round for long. An off-cut takes along what the crystal embodies that it was of, so that a kilogram of crystal embodies as
+// much as one of brick.
 func inPoly() map[string]float64 { return map[string]float64{"metallurgical": 13.8, "polysilicon": 60} }
 func inMelt() map[string]float64 {
-	return map[string]float64{"metallurgical": 8.968, "polysilicon": 38.99, "crystal": 3}
+	return map[string]float64{"metallurgical": 14.2, "polysilicon": 61.9, "crystal": 18.5}
 }
 func inCrystal() map[string]float64 {
-	return map[string]float64{"metallurgical": 9.245, "polysilicon": 40.196, "crystal": 25}
+	return map[string]float64{"metallurgical": 14.911, "polysilicon": 64.832, "crystal": 40.322}
 }
 
 // open enters a lot that was made before the record begins and puts it on its stock.
