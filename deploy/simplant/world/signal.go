@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"math"
 	"strconv"
+	"strings"
 
 	"kvarts/historian/exact"
 	"kvarts/historian/plant"
@@ -24,6 +25,7 @@ type signal struct {
 	bounded         bool
 	scale           float64 // of a counter or register: shown in steps of 1/scale
 	modulus         float64 // of a counter or register, 0: none
+	quiet           string  // what a state without a script shows where all is well
 	offset          float64 // added to a register: what it showed when it was new
 	held            float64 // of a counter that is reported per batch: as of the end of the last one
 
@@ -91,6 +93,9 @@ func (s *signal) span() {
 		width = s.high - s.low
 	}
 	s.step = width / converter
+	if s.Kind == plant.State {
+		s.quiet = quietWord(s.Name)
+	}
 	if s.Kind == plant.Analog {
 		s.sigma = width / 2000
 	}
@@ -210,8 +215,6 @@ func (u *Unit) count(s *signal) float64 {
 	switch {
 	case s.kind == badOnes:
 		return bad
-	case s.kind == goodOnes && s.Type == plant.Int:
-		return floor(total) - floor(bad) // as the machine's counters of pieces say
 	case s.kind == goodOnes:
 		return total - bad
 	default:
@@ -282,7 +285,23 @@ func (s *signal) wander(at Instant) telemetry.Value {
 		return s.measured(s.low+(s.high-s.low)*float64(step%64)/64, at)
 	case s.Type == plant.Float:
 		return telemetry.FloatValue(float64(step % 64))
+	case s.quiet != "":
+		return valueOf(s.Type, s.quiet)
 	default:
 		return telemetry.IntValue(int64(step % 2))
 	}
+}
+
+// quietWord is what a state shows in a plant where all is well, by its name: "0" of an alarm, "1" of what should be so; "" when
+// the name says nothing of the kind.
+func quietWord(name string) string {
+	for _, word := range strings.Split(name, "_") {
+		switch word {
+		case "alarm", "fault", "trip", "tripped", "leak", "emergency", "warning", "fail", "failed", "overload", "jam", "broken":
+			return "0"
+		case "ok", "closed", "ready", "healthy":
+			return "1"
+		}
+	}
+	return ""
 }
