@@ -67,7 +67,6 @@ type lineWriter struct {
 	n      int
 	zip    *gzip.Writer
 	err    error
-	done   func(lines int) // after each batch
 }
 
 func (w *lineWriter) add(appendTo func(dst []byte) []byte) {
@@ -102,9 +101,6 @@ func (w *lineWriter) flush() {
 	if r := w.client.WriteGzip(w.ctx, [][]byte{b.Bytes()}, w.n); r.Class != influx.OK {
 		w.err = fmt.Errorf("write %d lines: %w", w.n, r.Err)
 		return
-	}
-	if w.done != nil {
-		w.done(w.n)
 	}
 	w.lines, w.n = w.lines[:0], 0
 }

@@ -20,16 +20,19 @@ type picture struct {
 	units  []unitLine
 	stages []stageLine
 	chain  kpi.Value // kWh/W from the first stage to the last
-	oee    kpi.Value // of the plant
+	oee    kpi.Value // of the plant, the last day
+	week   []unitLine
 	alarms []string
 	err    error // why there is nothing newer
 }
 
-// unitLine is one machine in the last day.
+// unitLine is one machine.
 type unitLine struct {
-	id, class string
-	category  plant.Category // now
-	reason    string
+	id       string
+	category plant.Category // now
+	reason   string
+	day      kpi.Value // OEE of the last day
+	// Of the last week:
 	oee       kpi.Value
 	a, p, q   kpi.Value
 	low, high kpi.Value
@@ -64,15 +67,14 @@ type looker struct {
 	model  *plant.Model
 }
 
-// look makes a picture; energy, which asks for a week, only when it is due.
-func (l *looker) look(ctx context.Context, before *picture, energy bool) *picture {
+// look makes a picture; what is of a week only when it is due, else it is that of before.
+func (l *looker) look(ctx context.Context, before *picture, week bool) *picture {
 	out := &picture{}
-	if before != nil {
-		out.stages, out.chain = before.stages, before.chain
-	}
-	steps := []func(context.Context, *picture) error{l.effectiveness, l.states, l.limits}
-	if energy {
-		steps = append(steps, l.energy)
+	steps := []func(context.Context, *picture) error{l.day, l.states, l.limits}
+	if week || before == nil {
+		steps = append([]func(context.Context, *picture) error{l.week, l.energy}, steps...)
+	} else {
+		out.week, out.stages, out.chain = before.week, before.stages, before.chain
 	}
 	for _, step := range steps {
 		if err := step(ctx, out); err != nil {
@@ -88,32 +90,51 @@ func (l *looker) look(ctx context.Context, before *picture, energy bool) *pictur
 	return out
 }
 
-// effectiveness is OEE and losses of each machine in the last day.
-func (l *looker) effectiveness(ctx context.Context, out *picture) error {
+// losses asks for OEE and losses of each machine and of the plant in so many days until now.
+func (l *looker) losses(ctx context.Context, days int, each func(r *answer.Row)) error {
 	now := telemetry.Now()
 	a, err := l.engine.Ask(ctx, answer.Question{
 		Kind: answer.Losses, Target: answer.Target{Level: answer.Plant}, Each: []answer.Level{answer.Unit},
-		Window: calendar.Interval{From: now.Add(-24 * time.Hour), To: now},
+		Window: calendar.Interval{From: now.Add(-time.Duration(days) * 24 * time.Hour), To: now},
 	})
 	if err != nil {
 		return fmt.Errorf("ask for effectiveness: %w", err)
 	}
 	for i := range a.Rows {
-		r := &a.Rows[i]
-		if r.Subject.Level == answer.Plant {
-			out.oee = r.Result.Get(kpi.OEE)
-			continue
-		}
-		u, ok := l.model.Unit(r.Subject.ID)
-		if !ok || u.Class.State == nil {
-			continue // a meter
-		}
-		line := unitLine{id: u.ID, class: u.Class.Name, oee: r.Result.Get(kpi.OEE), a: r.Result.Get(kpi.Availability), p: r.Result.Get(kpi.Performance),
-			q: r.Result.Get(kpi.Quality), low: r.Result.Get(kpi.OEELow), high: r.Result.Get(kpi.OEEHigh), why: string(r.Result.Reason())}
-		line.share = shares(&r.Losses)
-		out.units = append(out.units, line)
+		each(&a.Rows[i])
 	}
 	return nil
+}
+
+// week is OEE and losses of each machine in the last week.
+func (l *looker) week(ctx context.Context, out *picture) error {
+	return l.losses(ctx, pastDays, func(r *answer.Row) {
+		u, ok := l.model.Unit(r.Subject.ID)
+		if r.Subject.Level != answer.Unit || !ok || u.Class.State == nil { // a meter has no state
+			return
+		}
+		get := r.Result.Get
+		out.week = append(out.week, unitLine{
+			id: u.ID, oee: get(kpi.OEE), a: get(kpi.Availability), p: get(kpi.Performance), q: get(kpi.Quality),
+			low: get(kpi.OEELow), high: get(kpi.OEEHigh), why: string(r.Result.Reason()), share: shares(&r.Losses),
+		})
+	})
+}
+
+// day is OEE of each machine in the last day.
+func (l *looker) day(ctx context.Context, out *picture) error {
+	oee := map[string]kpi.Value{}
+	err := l.losses(ctx, 1, func(r *answer.Row) {
+		if r.Subject.Level == answer.Plant {
+			out.oee = r.Result.Get(kpi.OEE)
+		}
+		oee[r.Subject.ID] = r.Result.Get(kpi.OEE)
+	})
+	out.units = slices.Clone(out.week)
+	for i := range out.units {
+		out.units[i].day = oee[out.units[i].id]
+	}
+	return err
 }
 
 // shares divides planned time.

@@ -41,10 +41,10 @@ var marks = [parts]struct {
 	colour string
 	name   string
 }{
-	good:    {"█", green, "good"},
+	good:    {"▇", green, "good"},
 	defects: {"x", magenta, "defects"},
-	slow:    {"▒", yellow, "slow"},
-	down:    {"░", red, "down"},
+	slow:    {"▅", yellow, "slow"},
+	down:    {"▂", red, "down"},
 	unknown: {"?", dim, "unknown"},
 }
 
@@ -103,20 +103,16 @@ func (p *paint) record(now time.Time, pic *picture) string {
 }
 
 func (p *paint) units(b *strings.Builder, pic *picture) {
-	fmt.Fprintf(b, "\n%s\n", p.in(dim, fmt.Sprintf("%-9s %-22s %7s  %-30s %6s %6s %6s", "MACHINE", "NOW", "OEE", "THE LAST 24 HOURS", "A", "P", "Q")))
+	fmt.Fprintf(b, "\n%s\n", p.in(dim, fmt.Sprintf("%-9s %-20s %8s %8s  %-30s %8s %8s %8s", "MACHINE", "NOW", "OEE 24 H", "7 DAYS", "PLANNED TIME OF 7 DAYS", "A", "P", "Q")))
 	for i := range pic.units {
 		u := &pic.units[i]
-		oee := percent(u.oee)
-		if u.oee.Null {
-			oee = "-"
-		}
 		note := u.why
 		if spread := bounds(u); spread != "" {
 			note = spread
 		}
-		fmt.Fprintf(b, "%-9s %s %7s  %s %6s %6s %6s %s\n", u.id, p.doing(u), oee, p.bar(u.share, 30), percent(u.a), percent(u.p), percent(u.q), p.in(dim, note))
+		fmt.Fprintf(b, "%-9s %s %8s %8s  %s %8s %8s %8s %s\n", u.id, p.doing(u), percent(u.day), percent(u.oee), p.bar(u.share, 30), percent(u.a), percent(u.p), percent(u.q), p.in(dim, note))
 	}
-	fmt.Fprintf(b, "%41s  %s\n", "", p.legend())
+	fmt.Fprintf(b, "%49s%s\n", "", p.legend())
 }
 
 // bounds says between what the OEE lies, where that is worth a word.
@@ -129,7 +125,7 @@ func bounds(u *unitLine) string {
 	return fmt.Sprintf("%.0f to %.0f %%", low*100, high*100)
 }
 
-// doing is what a machine does now, in 22 columns.
+// doing is what a machine does now, in 20 columns.
 func (p *paint) doing(u *unitLine) string {
 	colour := plain
 	switch u.category {
@@ -146,7 +142,7 @@ func (p *paint) doing(u *unitLine) string {
 	if u.category == plant.Stop && u.reason != "" {
 		text += ": " + u.reason
 	}
-	return p.in(colour, fmt.Sprintf("%-22.22s", text))
+	return p.in(colour, fmt.Sprintf("%-20.20s", text))
 }
 
 func (p *paint) energy(b *strings.Builder, pic *picture) {
@@ -159,7 +155,7 @@ func (p *paint) energy(b *strings.Builder, pic *picture) {
 			most = max(most, f)
 		}
 	}
-	fmt.Fprintf(b, "\n%s\n", p.in(dim, fmt.Sprintf("%-14s %9s  %-30s %12s %16s", "STAGE", "kWh/W", "THE LAST 7 DAYS", "kWh a piece", "good")))
+	fmt.Fprintf(b, "\n%s\n", p.in(dim, fmt.Sprintf("%-14s %9s  %-30s %12s %16s", "STAGE", "kWh/W", "OF 7 DAYS", "kWh a piece", "good")))
 	for _, s := range pic.stages {
 		cells := 0
 		if f, ok := s.perWatt.Float(); ok && most > 0 {
@@ -194,7 +190,7 @@ func (p *paint) alarms(b *strings.Builder, pic *picture) {
 func (p *paint) collector(b *strings.Builder, v, before *status.View) {
 	connected, values, was, worst := 0, uint64(0), uint64(0), time.Duration(0)
 	for _, s := range v.Servers {
-		if s.State == "connected" {
+		if s.Connected {
 			connected++
 		}
 		values += s.Counters.Values

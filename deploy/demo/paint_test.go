@@ -22,11 +22,11 @@ func TestBar(t *testing.T) {
 		want   string
 	}{
 		{[parts]float64{}, "          "},
-		{[parts]float64{good: 1}, "██████████"},
-		{[parts]float64{good: 0.5, defects: 0.1, slow: 0.2, down: 0.1, unknown: 0.1}, "█████x▒▒░?"},
-		{[parts]float64{good: 0.04, down: 0.96}, "░░░░░░░░░░"},
-		{[parts]float64{good: 1.3, slow: -0.3}, "██████████"},            // faster than the ideal
-		{[parts]float64{good: 1.2, slow: -0.4, down: 0.2}, "██████████"}, // never wider than it is
+		{[parts]float64{good: 1}, "▇▇▇▇▇▇▇▇▇▇"},
+		{[parts]float64{good: 0.5, defects: 0.1, slow: 0.2, down: 0.1, unknown: 0.1}, "▇▇▇▇▇x▅▅▂?"},
+		{[parts]float64{good: 0.04, down: 0.96}, "▂▂▂▂▂▂▂▂▂▂"},
+		{[parts]float64{good: 1.3, slow: -0.3}, "▇▇▇▇▇▇▇▇▇▇"},            // faster than the ideal
+		{[parts]float64{good: 1.2, slow: -0.4, down: 0.2}, "▇▇▇▇▇▇▇▇▇▇"}, // never wider than it is
 	} {
 		if got := p.bar(c.shares, 10); got != c.want {
 			t.Errorf("%v: %q, want %q", c.shares, got, c.want)
@@ -59,9 +59,9 @@ func TestGrouped(t *testing.T) {
 func somePicture() *picture {
 	return &picture{
 		units: []unitLine{
-			{id: "SAW-1", category: plant.Stop, reason: "wire break", oee: value(3, 4), a: value(9, 10), p: value(9, 10), q: value(99, 100),
+			{id: "SAW-1", category: plant.Stop, reason: "wire break", day: value(1, 2), oee: value(3, 4), a: value(9, 10), p: value(9, 10), q: value(99, 100),
 				low: value(7, 10), high: value(4, 5), share: [parts]float64{good: 0.75, down: 0.25}},
-			{id: "CL-1", category: plant.Run, oee: kpi.Value{Null: true}, a: kpi.Value{Null: true}, p: kpi.Value{Null: true}, q: kpi.Value{Null: true},
+			{id: "CL-1", category: plant.Run, day: kpi.Value{Null: true}, oee: kpi.Value{Null: true}, a: kpi.Value{Null: true}, p: kpi.Value{Null: true}, q: kpi.Value{Null: true},
 				low: kpi.Value{Null: true}, high: kpi.Value{Null: true}, why: "no_counters"},
 		},
 		stages: []stageLine{{name: "crystal", perWatt: value(7, 100), perGood: value(251, 10), good: value(12345, 1), unit: "kg"}},
@@ -76,8 +76,8 @@ func TestScreen(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	text := (&paint{}).screen(now, pic, v, v, "the store is killed")
 	for _, want := range []string{
-		"Mon 23 Nov 12:00:00 UTC · OEE of the plant 75.0 % · 0.2190 kWh/W", "SAW-1     stop: wire break        75.0 %", "70 to 80 %",
-		"CL-1      run                          -", "no_counters", "crystal           0.0700", "12,345 kg", "and 2 more", "no answer", "chaos      the store is killed",
+		"Mon 23 Nov 12:00:00 UTC · OEE of the plant 75.0 % · 0.2190 kWh/W", "SAW-1     stop: wire break       50.0 %   75.0 %", "70 to 80 %",
+		"CL-1      run                         -        -", "no_counters", "crystal           0.0700", "12,345 kg", "and 2 more", "no answer", "chaos      the store is killed",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the screen does not say %q:\n%s", want, text)
@@ -91,7 +91,7 @@ func TestScreen(t *testing.T) {
 		t.Error("no colour")
 	}
 	for _, l := range strings.Split(text, "\n") {
-		if n := utf8.RuneCountInString(l); n > 110 {
+		if n := utf8.RuneCountInString(l); n > 120 {
 			t.Errorf("%d columns: %q", n, l)
 		}
 	}

@@ -75,15 +75,15 @@ func (d *diary) note(what string, at time.Time) {
 
 // past is the plant's life before anybody collects it.
 type past struct {
-	world  *world.World
-	kept   kept
-	diary  diary
-	fresh  bool // nothing was kept
-	store  *influx.Client
-	words  *words
-	write  *lineWriter
-	book   book
-	points uint64
+	world   *world.World
+	kept    kept
+	diary   diary
+	fresh   bool // nothing was kept
+	store   *influx.Client
+	words   *words
+	write   *lineWriter
+	book    book
+	samples uint64
 }
 
 // recall makes the plant as it was at the last end, or a new one that begins pastDays before now.
@@ -151,11 +151,12 @@ func cadence(_ *world.Unit, s *plant.Signal) time.Duration {
 func (p *past) fill(ctx context.Context, out io.Writer, terminal bool) error {
 	begin, now := p.world.Now(), telemetry.Now()
 	bar := newBar(out, terminal, fmt.Sprintf("living through %s of plant", inWords(now.Sub(begin))))
-	p.write = &lineWriter{ctx: ctx, client: p.store, done: func(n int) { p.points += uint64(n) }}
+	p.write = &lineWriter{ctx: ctx, client: p.store}
 	var sample telemetry.Sample
 	p.world.Observe(p.watch(world.Observer{Sample: func(s *world.Sample) {
 		sample = telemetry.Sample{Series: p.words.series[s.Unit], Field: p.words.fields[s.Signal], Value: s.Value, Source: s.At, Status: telemetry.Status(s.Status)}
 		p.write.add(func(dst []byte) []byte { return telemetry.AppendSample(dst, &sample, false) })
+		p.samples++
 	}}), cadence)
 	const stride = 2 * time.Hour
 	for at := begin; at < now && ctx.Err() == nil; { // the present goes on meanwhile
@@ -168,7 +169,7 @@ func (p *past) fill(ctx context.Context, out io.Writer, terminal bool) error {
 			return p.write.err
 		}
 		at = to
-		bar.show(float64(at-begin)/float64(now-begin), fmt.Sprintf("%s samples", grouped(p.points)))
+		bar.show(float64(at-begin)/float64(now-begin), fmt.Sprintf("%s samples", grouped(p.samples)))
 		if at == now && telemetry.Now().Sub(now) > time.Second {
 			now = telemetry.Now()
 		}

@@ -136,7 +136,7 @@ const (
 	paintEvery  = time.Second
 	plainEvery  = 10 * time.Second // without a terminal
 	lookEvery   = 5 * time.Second
-	energyEvery = time.Minute
+	weekEvery   = time.Minute
 	ledgerEvery = time.Minute
 	bookEvery   = 20 * time.Second
 )
@@ -193,15 +193,15 @@ func (d *demo) keepBook(ctx context.Context) {
 
 // keepLooking asks for the picture again and again.
 func (d *demo) keepLooking(ctx context.Context) {
-	var energy time.Time
+	var week time.Time
 	for {
-		due := time.Since(energy) > energyEvery
+		due := time.Since(week) > weekEvery
 		pic := d.look.look(ctx, d.pic.Load(), due)
 		if ctx.Err() != nil {
 			return
 		}
 		if due && pic.err == nil {
-			energy = time.Now()
+			week = time.Now()
 		}
 		d.pic.Store(pic)
 		if !rest(ctx, lookEvery) {
