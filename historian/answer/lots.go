@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kvarts/historian/kpi"
 	"kvarts/historian/lots"
@@ -104,7 +105,7 @@ func (e *Engine) embody(ctx context.Context, a *LotAnswer, g *lots.Graph, histor
 	if a.Energy, err = g.Embody(a.Question.ID, a.Question.Policy, m.of); err != nil {
 		return err
 	}
-	a.Lot, a.Findings = a.Energy.Lot, append(a.Energy.Findings, m.findings...)
+	a.Lot, a.Findings = a.Energy.Lot, slices.Concat(a.Energy.Findings, m.findings)
 	if l := a.Lot; l != nil && l.WpNominal != nil {
 		a.Nominal = new(PerWatt)
 		a.Nominal.KWh, a.Nominal.Low, a.Nominal.High = a.Energy.Total.Over(*l.WpNominal)

@@ -52,11 +52,12 @@ func (s *shelf) take(p point) error {
 	if err != nil {
 		return err
 	}
-	what, id, r := "lot", "", Revision{}
+	var what, id string
+	var r Revision
 	if lot != nil {
-		id, r = lot.ID, lot.Revision
+		what, id, r = entryLot, lot.ID, lot.Revision
 	} else {
-		what, id, r = "step", step.ID, step.Revision
+		what, id, r = entryStep, step.ID, step.Revision
 	}
 	key := fmt.Sprint(what, " ", r.Number, " ", r.KnownAt, " ", r.By, " ", r.Source, " ", id)
 	if s.has[key] {

@@ -57,7 +57,8 @@ func writeEntries(ctx context.Context, client *influx.Client, entries []entry) e
 	w := writer{client: client}
 	for _, uses := range []bool{true, false} {
 		for i := range entries {
-			n, err := 1, error(nil)
+			var err error
+			n := 1
 			if uses {
 				w.lines, n, err = entries[i].uses(w.lines)
 			} else {
