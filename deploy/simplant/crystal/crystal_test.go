@@ -72,7 +72,8 @@ func plantOf(t *testing.T, model []byte, seed uint64) *world.World {
 type book struct {
 	lots    map[string]world.Lot
 	steps   []world.Step
-	records []record.Record
+	records []record.Record // of scrap
+	stops   []record.Record // what people say about them
 }
 
 func (b *book) observer(sample func(*world.Sample)) world.Observer {
@@ -81,7 +82,7 @@ func (b *book) observer(sample func(*world.Sample)) world.Observer {
 		Sample: sample,
 		Lot:    func(l *world.Lot) { b.lots[l.ID] = *l },
 		Step:   func(s *world.Step) { b.steps = append(b.steps, *s) },
-		Record: func(r *record.Record) { b.records = append(b.records, *r) },
+		Record: func(r *record.Record) { b.enter(r) },
 	}
 }
 
@@ -123,6 +124,7 @@ func TestCrystals(t *testing.T) {
 				advance(t, w, time.Duration(c.days)*24*time.Hour)
 				checkLots(t, w, b)
 				checkScrap(t, w, b)
+				checkReasons(t, w, b)
 				checkFigures(t, w, b)
 				checkSignals(t, s)
 			})
@@ -441,5 +443,37 @@ func between(t *testing.T, what string, x, low, high float64) {
 	t.Logf("%s: %.4g", what, x)
 	if !(x >= low && x <= high) {
 		t.Errorf("%s is %v, want %v to %v", what, x, low, high)
+	}
+}
+
+// enter keeps scrap, and checks what people say about stops.
+func (b *book) enter(r *record.Record) {
+	if r.Kind == record.Scrap {
+		b.records = append(b.records, *r)
+		return
+	}
+	b.stops = append(b.stops, *r)
+}
+
+// checkReasons: what people say about a stop is of a stop.
+func checkReasons(t *testing.T, w *world.World, b *book) {
+	t.Helper()
+	for _, r := range b.stops {
+		u, _ := w.Unit(r.Unit)
+		if err := r.Check(); err != nil || r.Kind != record.DowntimeReason || u == nil {
+			t.Fatalf("record %s of %s: %v", r.ID, r.Unit, err)
+		}
+		stood := time.Duration(0)
+		for _, s := range u.Segments() {
+			if s.Category == plant.Stop {
+				stood += s.Meet(calendar.Interval{From: r.From, To: r.To}).Duration()
+			}
+		}
+		if stood != r.To.Sub(r.From) {
+			t.Errorf("%s says %s from %s to %s, of which %s were a stop", r.ID, r.Reason, r.From, r.To, stood)
+		}
+	}
+	if len(b.stops) == 0 {
+		t.Error("nobody says why anything stood")
 	}
 }

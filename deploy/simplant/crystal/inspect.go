@@ -5,6 +5,7 @@ import (
 
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/calendar"
+	"kvarts/historian/record"
 )
 
 // ingotNote tells the brick machine what of an ingot is good.
@@ -33,6 +34,16 @@ func (p *puller) inspect(g grown) {
 	after := u.Spread(20*time.Hour, 0.15)
 	p.report(id+"-resistivity", "resistivity out of specification", g.body, min(world.Amount(bad*kgPerMM), body-min(g.lost, body)), after)
 	w.At(u.Now().Add(after), func() { w.Stock(ingotStock).Put(world.Held{Lot: id, Quantity: g.kg, Note: note}) })
+}
+
+// explain is what the shift writes about a long stop: the machine says no more than that it stands.
+func (p *puller) explain(lasted time.Duration) {
+	u := p.u
+	why := []string{"vacuum pump", "cooling water", "seed lift", "argon supply", "heater electrode"}
+	p.w.AddRecord(record.Record{
+		Kind: record.DowntimeReason, ID: p.w.Serial("STOP-" + u.ID), Unit: u.ID, From: u.Now().Add(-lasted), To: u.Now(), Reach: u.Now(),
+		Reason: why[u.Rand().IntN(len(why))],
+	}, "shift", "")
 }
 
 // report enters later that pieces made in v were not good.

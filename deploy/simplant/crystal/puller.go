@@ -45,7 +45,7 @@ func (p *puller) Run(u *world.Unit) {
 	u.OnPause = func(*world.Hazard) { u.Follow("pull_speed_mm_per_min", world.Level(0)) }
 	u.OnResume = func() { u.Follow("pull_speed_mm_per_min", world.Level(p.speed)) }
 	u.Hazards(
-		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 240 * time.Hour, Lasts: 150 * time.Minute, Least: 15 * time.Minute},
+		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 240 * time.Hour, Lasts: 150 * time.Minute, Least: 15 * time.Minute, Done: p.explain},
 		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 70 * time.Hour, Lasts: 3 * time.Minute, Least: 20 * time.Second},
 	)
 	p.zone = 1.02 + 0.12*u.Rand().Float64()

@@ -6,6 +6,7 @@ import (
 
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/plant"
+	"kvarts/historian/record"
 )
 
 // The phases of a cut, by the numbers that a saw shows.
@@ -87,7 +88,7 @@ func (s *saw) Run(u *world.Unit) {
 	u.OnPause = func(*world.Hazard) { s.turn(false) }
 	u.OnResume = func() { s.turn(s.running) }
 	u.Hazards(
-		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 22 * time.Hour, Lasts: 40 * time.Minute, Least: 3 * time.Minute},
+		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 22 * time.Hour, Lasts: 40 * time.Minute, Least: 3 * time.Minute, Done: s.explain},
 		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 5 * time.Hour, Lasts: 70 * time.Second, Least: 15 * time.Second},
 	)
 	u.Standby(idleKW)
@@ -232,6 +233,16 @@ func (s *saw) change() {
 	u.SetText("wire_id", s.w.Serial("WIRE"))
 	u.SetFlag("spool_change_due", false)
 	u.Follow("wire_remaining_km", world.Level(s.km))
+}
+
+// explain is what the shift writes about a long stop: the saw says no more than that it stands.
+func (s *saw) explain(lasted time.Duration) {
+	u := s.u
+	why := []string{"coolant filter", "guide roller bearing", "wire tension control", "loading robot", "door switch"}
+	s.w.AddRecord(record.Record{
+		Kind: record.DowntimeReason, ID: s.w.Serial("STOP-" + u.ID), Unit: u.ID, From: u.Now().Add(-lasted), To: u.Now(), Reach: u.Now(),
+		Reason: why[u.Rand().IntN(len(why))],
+	}, "shift", "")
 }
 
 // worn says how worn the wire web is: 0 to about 1.

@@ -97,7 +97,8 @@ type watcher struct {
 	t        *testing.T
 	lots     map[string]world.Lot
 	steps    []world.Step
-	records  []record.Record
+	records  []record.Record // of scrap
+	stops    []record.Record // what people say about them
 	progress map[string]float64
 	counted  map[string]int64 // by unit and signal
 	rolled   int
@@ -110,7 +111,7 @@ func watch(t *testing.T, w *world.World) *watcher {
 		Sample: x.sample,
 		Lot:    func(l *world.Lot) { x.lots[l.ID] = *l },
 		Step:   func(s *world.Step) { x.steps = append(x.steps, *s) },
-		Record: func(r *record.Record) { x.records = append(x.records, *r) },
+		Record: func(r *record.Record) { x.enter(r) },
 	}, seldom)
 	return x
 }
@@ -171,6 +172,7 @@ func TestWafers(t *testing.T) {
 				advance(t, w, time.Duration(c.days)*24*time.Hour)
 				checkLots(t, w, x)
 				checkScrap(t, w, x)
+				checkReasons(t, w, x)
 				checkFigures(t, w, x)
 				checkStates(t, x)
 			})
@@ -376,7 +378,7 @@ func TestStepsChangeNothing(t *testing.T) {
 				}
 			},
 			Step:   func(s *world.Step) { x.steps = append(x.steps, *s) },
-			Record: func(r *record.Record) { x.records = append(x.records, *r) },
+			Record: func(r *record.Record) { x.enter(r) },
 		}
 		w.Observe(o, func(u *world.Unit, s *plant.Signal) time.Duration {
 			return min(seldom(u, s), max(time.Second, world.AsTheModelSays(u, s)))
@@ -403,5 +405,37 @@ func between(t *testing.T, what string, x, low, high float64) {
 	t.Logf("%s: %.4g", what, x)
 	if !(x >= low && x <= high) {
 		t.Errorf("%s is %v, want %v to %v", what, x, low, high)
+	}
+}
+
+// enter keeps scrap, and checks what people say about stops.
+func (x *watcher) enter(r *record.Record) {
+	if r.Kind == record.Scrap {
+		x.records = append(x.records, *r)
+		return
+	}
+	x.stops = append(x.stops, *r)
+}
+
+// checkReasons: what people say about a stop is of a stop.
+func checkReasons(t *testing.T, w *world.World, x *watcher) {
+	t.Helper()
+	for _, r := range x.stops {
+		u, _ := w.Unit(r.Unit)
+		if err := r.Check(); err != nil || r.Kind != record.DowntimeReason || u == nil {
+			t.Fatalf("record %s of %s: %v", r.ID, r.Unit, err)
+		}
+		stood := time.Duration(0)
+		for _, s := range u.Segments() {
+			if s.Category == plant.Stop {
+				stood += s.Meet(calendar.Interval{From: r.From, To: r.To}).Duration()
+			}
+		}
+		if stood != r.To.Sub(r.From) {
+			t.Errorf("%s says %s from %s to %s, of which %s were a stop", r.ID, r.Reason, r.From, r.To, stood)
+		}
+	}
+	if len(x.stops) == 0 {
+		t.Error("nobody says why anything stood")
 	}
 }
