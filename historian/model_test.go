@@ -18,7 +18,7 @@ import (
 	"kvarts/historian/telemetry"
 )
 
-const demoPlant = "../configs/plants/demo.yaml"
+const demoPlant = "testdata/two-machines.yaml"
 
 // changedPlant writes the demo's model with old replaced.
 func changedPlant(t *testing.T, old, replacement string) string {

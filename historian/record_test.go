@@ -37,7 +37,7 @@ func openTerminal(t *testing.T) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	text, err := os.ReadFile(filepath.Join("..", "configs", "plants", "demo.yaml"))
+	text, err := os.ReadFile(filepath.Join("testdata", "two-machines.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

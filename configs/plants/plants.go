@@ -3,12 +3,7 @@ package plants
 
 import _ "embed"
 
-// Demo is the model of the two machines of deploy/demo.
-//
-//go:embed bench.yaml
-var Demo []byte
-
-// Living is a small plant of the whole chain, which deploy/simplant simulates.
+// Living is a small plant of the whole chain, which deploy/demo shows.
 //
 //go:embed demo.yaml
 var Living []byte

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kvarts/collector/config"
-	"kvarts/deploy/simplant/machine"
 	"kvarts/historian/exact"
 )
 
@@ -272,47 +270,9 @@ func TestShippedMeters(t *testing.T) {
 	}
 }
 
-// The bench's model has the signals that the simulated machines really have, under the names that the collector writes.
-func TestBenchMatchesMachines(t *testing.T) {
-	m := load(t, plants+"bench.yaml")
-	for unit, sim := range map[string]machine.Machine{"cz01": machine.NewCZPuller(machine.Options{Seed: 1}), "ws01": machine.NewWireSaw(machine.Options{Seed: 2})} {
-		u, ok := m.Unit(unit)
-		if !ok {
-			t.Fatalf("no unit %s", unit)
-		}
-		if u.Namespace != sim.URI() {
-			t.Errorf("%s: namespace %s, the machine has %s", unit, u.Namespace, sim.URI())
-		}
-		want, got := map[string]string{}, map[string]string{}
-		for _, s := range sim.Signals() {
-			name := ""
-			if s.Unit != nil {
-				name = s.Unit.Name
-			}
-			want["nsu="+sim.URI()+";s=Machine/"+s.Path] = config.FieldName(path.Base(s.Path), name)
-			if s.Range != nil {
-				own, _ := u.Class.Signal(config.FieldName(path.Base(s.Path), name))
-				if own == nil || own.Range == nil || own.Range.Low.Float() != s.Range.Low || own.Range.High.Float() != s.Range.High {
-					t.Errorf("%s %s: range %v, the machine has %v", unit, s.Path, own, *s.Range)
-				}
-			}
-			if codes, _ := u.States.At(0); s.Path == "Process/State" && len(codes) != len(s.States) {
-				t.Errorf("%s: %d codes of %v", unit, len(codes), s.States)
-			}
-		}
-		for i := range u.Class.Signals {
-			s := &u.Class.Signals[i]
-			got[u.NodeID(s)] = s.Name
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-machine +model):\n%s", unit, diff)
-		}
-	}
-}
-
 // The collector takes the configuration that a model gives it, and writes with it what the historian looks for.
 func TestCollectorConfig(t *testing.T) {
-	for _, file := range []string{"bench", "demo", "wafer-1gw", "chain-1gw", "chain-2gw"} {
+	for _, file := range []string{"demo", "wafer-1gw", "chain-1gw", "chain-2gw"} {
 		m := load(t, plants+file+".yaml")
 		points, want := map[string]bool{}, map[string]bool{}
 		for _, g := range m.Gateways {
