@@ -15,6 +15,8 @@ func Process(u *world.Unit) world.Process {
 	switch {
 	case metered(u) != nil:
 		return &meter{}
+	case u.Class.Name == stationClass && u.Class.State == nil:
+		return &station{}
 	case u.Class.State != nil && u.Class.Total != nil:
 		return &machine{}
 	default:

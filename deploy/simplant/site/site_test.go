@@ -1,6 +1,7 @@
 package site_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -264,13 +265,40 @@ func correlation(x, y []float64) float64 {
 	return xy / math.Sqrt(xx*yy)
 }
 
+// A station of utilities moves more while more of the plant runs, with more drives, and its power is that of its drives.
+func TestStations(t *testing.T) {
+	w := newWorld(t, plants.OneGW, 5)
+	var stations []*world.Unit
+	for _, u := range w.Units() {
+		if u.Class.Name == "utility" {
+			stations = append(stations, u)
+		}
+	}
+	if len(stations) < 10 {
+		t.Fatalf("%d stations", len(stations))
+	}
+	for at := hour; at < 3*day; at += 5 * hour {
+		advance(t, w, at)
+		for _, u := range stations {
+			kw := 0.0
+			for i := range 8 {
+				kw += math.Sqrt(3) * 0.4 * 0.86 * u.Truth(fmt.Sprintf("drive_%d_current_a", i+1))
+			}
+			got, flow := u.Truth("power_kw"), u.Truth("flow_m3_per_h")
+			if math.Abs(got-kw) > 1e-6*got || got <= 0 || got > 2000 || flow <= 0 || flow > 5000 {
+				t.Errorf("%s: %.1f kW, by its drives %.1f, at %.0f m³/h", u.ID, got, kw, flow)
+			}
+		}
+	}
+}
+
 // A machine that nobody wrote a script for works, stops for reasons that its model has, and makes some scrap.
 func TestOtherMachines(t *testing.T) {
 	w := newWorld(t, plants.Living, 4)
 	advance(t, w, 7*day)
 	checked, bad := 0, 0.0
 	for _, u := range w.Units() {
-		if site.Process(u) == nil || u.Meter != "" || upstream.Process(u) != nil {
+		if site.Process(u) == nil || u.Class.State == nil || u.Meter != "" || upstream.Process(u) != nil {
 			continue
 		}
 		checked++

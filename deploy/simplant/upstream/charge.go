@@ -54,6 +54,7 @@ func (f *furnace) mix(h *heat, quartz world.Quantity) {
 	u.Set("charge_woodchip_kg", tens(u.Vary(woodShare, 0.05)*kg))
 	f.stoked++
 	u.Set("stoking_event", float64(f.stoked))
+	u.Set("charge_count", float64(f.stoked))
 }
 
 // tens is a weight as the scale of the charging wagon shows it.

@@ -44,10 +44,33 @@ func (f *furnace) begin() {
 	u.Set("lab_al_percent", 0.18)
 	u.Set("lab_ca_percent", 0.06)
 	u.Set("lab_ti_percent", 0.025)
+	u.Set("power_setpoint_kw", math.Round(f.power()/100)*100)
+	f.safe()
 	u.SetText("tap_start", f.clock())
 	u.SetText("tap_end", f.clock())
 	u.Noise("ladle_o2_flow_nm3_per_h", 0.05)
 	u.Noise("microsilica_rate_t_per_h", 0.008)
+}
+
+// safe is what nobody wants to see change.
+func (f *furnace) safe() {
+	u := f.u
+	u.SetFlag("emergency_stop", false)
+	u.SetFlag("co_alarm", false)
+	flags(u, "cooling_water_alarm_%d", false)
+	for i := range f.electrode {
+		u.SetFlag("transformer_alarm_"+f.electrode[i].name, false)
+		u.SetFlag("paste_level_alarm_"+f.electrode[i].name, false)
+	}
+	f.tapHole(false)
+}
+
+// tapHole opens or closes the first tap-hole; the others are in reserve.
+func (f *furnace) tapHole(open bool) {
+	for i, name := range numbered(f.u, "taphole_%d_open") {
+		f.u.SetFlag(name, open && i == 0)
+	}
+	f.u.SetFlag("tap_machine_state", open)
 }
 
 // slip lets the electrodes down by what burns off within the next d; a new shift counts from zero.
@@ -89,7 +112,11 @@ func (f *furnace) show(kw float64) {
 		u.Follow("electrode_pos_"+e.name+"_mm", world.Wave(world.Level(e.position), 6, 4*e.breathing))
 		u.Follow("transformer_oil_temp_"+e.name+"_c", world.Wave(world.Level(34+kw/760), 1.5, 5400))
 	}
+	u.SetFlag("breaker_state", kw > 0)
 	u.Follow("reactive_power_mvar", world.Level(mvar))
+	u.Follow("apparent_power_mva", world.Level(math.Hypot(kw/1000, mvar)))
+	u.Follow("frequency_hz", world.Wave(world.Level(50), 0.012, 670))
+	u.Noise("frequency_hz", 0.002)
 	u.Follow("power_factor", world.Level(kw/math.Max(1, math.Hypot(kw, 1000*mvar))))
 	f.surroundings(kw)
 }
@@ -105,7 +132,9 @@ func (f *furnace) surroundings(kw float64) {
 	u.Follow("hood_pressure_pa", world.Wave(world.Level(-12-18*part), 3, 400))
 	u.Follow("co_ppm", world.Wave(world.Level(12+55*part), 14*part, 900))
 	u.Noise("co_ppm", 3)
-	u.Follow("baghouse_delta_p_kpa", world.Wave(world.Level(0.3+1.1*part), 0.15, 1500))
+	for i, name := range append(numbered(u, "baghouse_delta_p_%d_kpa"), "baghouse_delta_p_kpa") {
+		u.Follow(name, world.Wave(world.Level(0.3+1.1*part+0.03*float64(i)), 0.15, 1500+60*float64(i)))
+	}
 	fume := f.fume
 	if kw == 0 {
 		fume = 0

@@ -141,10 +141,12 @@ func (f *furnace) tap(h *heat) {
 	u := f.u
 	f.ladleOxygen = limited(u, 35, 0.15, 20, 55)
 	u.SetText("tap_start", f.clock())
+	f.tapHole(true)
 	rate := f.charge(h, tapping)
 	kg := world.Amount(h.made + rate*tapping.Seconds())
 	u.Make(kg.Float()-h.made, rate, 0)
 	f.ladleOxygen = 0
+	f.tapHole(false)
 	u.SetText("tap_end", f.clock())
 	u.Set("tap_weight_kg", limited(u, kg.Float(), 0.002, 1500, 6000))
 	u.Set("tap_temp_c", limited(u, 1575, 0.012, 1480, 1640))

@@ -45,6 +45,7 @@ type reactor struct {
 	aborted    bool
 	from       world.Instant // end of the last batch
 	in         taken         // of the present one
+	voltages   []string      // signals of the groups of rods
 	mass       world.Quantity
 	grown      calendar.Interval // when the rods grew
 }
@@ -136,6 +137,7 @@ func (r *reactor) pass(n int) {
 func (r *reactor) finish() {
 	u := r.u
 	r.pass(cooldown)
+	u.Set("harvest_weight_kg", math.Round(r.mass.Float()*10)/10)
 	r.open(harvest, harvestHours)
 	r.open(clean, cleanHours)
 	r.book()
@@ -189,7 +191,9 @@ func (r *reactor) feed(kg world.Quantity) {
 	for stock.Have() < kg {
 		r.u.Pause(&starved, 10*time.Minute)
 	}
-	r.in.add(stock.Take(r.u, kg))
+	from := stock.Take(r.u, kg)
+	r.u.SetText("tank_lot_id", from[len(from)-1].Lot)
+	r.in.add(from)
 }
 
 // share is what x is above a whole number.

@@ -33,8 +33,6 @@ func recipe() [clean + 1]phase {
 }
 
 const (
-	groups     = 6    // of rods, each with a supply of its own
-	thermo     = 4    // pyrometers
 	normalMA   = 14.0 // of current to ground
 	normalPPM  = 35.0 // of hydrogen in the hall
 	fullAmpere = 3150 // of thick rods
@@ -52,6 +50,12 @@ func (r *reactor) instruments() {
 	u.Noise("mol_ratio", 0.01)
 	u.Noise("tcs_flow_kg_per_h", 4)
 	u.Noise("h2_flow_nm3_per_h", 3)
+	r.voltages = numbered(u, "rod_voltage_%d_v")
+	u.SetFlag("emergency_stop", false)
+	u.SetFlag("water_flow_alarm", false)
+	flags(u, "rod_fault_%d", false)
+	flags(u, "thyristor_fault_%d", false)
+	flags(u, "camera_%d_ok", true)
 	r.safe()
 }
 
@@ -59,6 +63,21 @@ func (r *reactor) instruments() {
 func (r *reactor) safe() {
 	r.u.Follow("ground_fault_ma", world.Wave(world.Level(normalMA), 3, 5000))
 	r.u.Follow("h2_leak_ppm", world.Wave(world.Level(normalPPM), 8, 7000))
+	r.u.SetFlag("ground_fault_alarm", false)
+	r.u.SetFlag("h2_alarm", false)
+}
+
+// valves are open as a phase needs them.
+func (r *reactor) valves(n int) {
+	u := r.u
+	u.SetFlag("bell_locked", n < harvest)
+	u.SetFlag("leak_test_ok", n > leakTest && n < harvest)
+	u.SetFlag("valve_h2_open", n >= preheat && n <= cooldown)
+	u.SetFlag("valve_tcs_open", n == deposition)
+	u.SetFlag("valve_n2_open", n == purge || n == cooldown)
+	u.SetFlag("valve_vent_open", n != leakTest)
+	u.SetFlag("valve_air_open", n >= harvest)
+	u.SetFlag("valve_drain_open", n == clean)
 }
 
 // quiet is what the instruments measure in a phase in which nothing grows.
@@ -70,7 +89,8 @@ func (r *reactor) quiet(n int) {
 	r.flows(0, world.Level(0), world.Level(x.hydrogen))
 	u := r.u
 	u.Follow("pressure_mpa", world.Level(x.pressure))
-	u.Follow("base_plate_temp_c", world.Level(x.plate))
+	r.plates(x.plate)
+	r.valves(n)
 	u.Follow("jacket_water_in_c", world.Level(x.jacket))
 	u.Follow("jacket_water_out_c", world.Level(x.jacket+1+x.kw/300))
 	u.Follow("inlet_temp_c", world.Level(100))
@@ -83,23 +103,33 @@ func (r *reactor) quiet(n int) {
 
 // electric is current and voltage of the groups at a power in kW and a voltage; at no voltage no current flows.
 func (r *reactor) electric(kw, volts world.Curve) {
-	for i := range groups {
-		k := 1 + 0.004*float64(i-groups/2)
+	for i, name := range r.voltages {
+		k := 1 + 0.004*float64(i-len(r.voltages)/2)
 		v := func(t float64) float64 { return k * volts(t) }
-		r.u.Follow(fmt.Sprintf("rod_voltage_%d_v", i+1), v)
+		r.u.Follow(name, v)
 		r.u.Follow(fmt.Sprintf("rod_current_%d_a", i+1), func(t float64) float64 {
 			if volts(t) < 1 {
 				return 0
 			}
-			return kw(t) * 1000 / groups / v(t)
+			return kw(t) * 1000 / r.groups() / v(t)
 		})
 	}
 }
 
+// groups is how many groups of rods have a supply of their own.
+func (r *reactor) groups() float64 { return float64(max(1, len(r.voltages))) }
+
+// plates is the temperature of the base plate, wherever it is measured.
+func (r *reactor) plates(c float64) {
+	for i, name := range append(numbered(r.u, "base_plate_temp_%d_c"), "base_plate_temp_c") {
+		r.u.Follow(name, world.Level(c+1.5*float64(i%4)))
+	}
+}
+
 func (r *reactor) temperature(c world.Curve) {
-	for i := range thermo {
-		off := 4 * float64(i-1)
-		r.u.Follow(fmt.Sprintf("rod_surface_temp_%d_c", i+1), func(t float64) float64 { return c(t) + off })
+	for i, name := range numbered(r.u, "rod_surface_temp_%d_c") {
+		off := 4 * float64(i%4-1)
+		r.u.Follow(name, func(t float64) float64 { return c(t) + off })
 	}
 }
 
@@ -127,14 +157,15 @@ func (r *reactor) growing(g *growth, i int, done, rate float64) {
 	kw := func(t float64) float64 { return g.power(i) + (g.power(i+1)-g.power(i))*part(t) }
 	amperes := func(t float64) float64 { return 60 + (fullAmpere-60)*math.Pow(mm(t)/thickMM, 1.3) }
 	r.safe()
-	r.electric(kw, func(t float64) float64 { return kw(t) * 1000 / groups / amperes(t) })
+	r.electric(kw, func(t float64) float64 { return kw(t) * 1000 / r.groups() / amperes(t) })
 	r.temperature(world.Wave(world.Level(1095-35*diameter(i)/thickMM), 3, 2600))
 	ratio := 4.6 - 1.1*diameter(i)/thickMM
 	tcs := func(t float64) float64 { return 450 + 2550*mm(t)/thickMM }
 	r.flows(ratio, tcs, func(t float64) float64 { return min(2450, tcs(t)/135.45*22.414*ratio) })
 	u.Follow("pressure_mpa", world.Wave(world.Level(0.55), 0.006, 1900))
 	u.Follow("inlet_temp_c", world.Level(170+60*diameter(i)/thickMM))
-	u.Follow("base_plate_temp_c", world.Level(140+45*diameter(i)/thickMM))
+	r.plates(140 + 45*diameter(i)/thickMM)
+	r.valves(deposition)
 	u.Follow("jacket_water_in_c", world.Wave(world.Level(112), 1, 3900))
 	u.Follow("jacket_water_out_c", func(t float64) float64 { return 114 + 30*kw(t)/g.power(pieces) })
 	u.Follow("est_rod_diameter_mm", mm)
@@ -149,10 +180,13 @@ func (r *reactor) pause(h *world.Hazard) {
 	r.temperature(world.Level(880))
 	r.flows(0, world.Level(0), world.Level(300))
 	u.Follow("deposition_rate_kg_per_h", world.Level(0))
+	u.SetFlag("valve_tcs_open", false)
 	switch h.Reason {
 	case "ground fault":
 		u.Follow("ground_fault_ma", world.Level(410))
+		u.SetFlag("ground_fault_alarm", true)
 	case "hydrogen leak":
 		u.Follow("h2_leak_ppm", world.Level(5600))
+		u.SetFlag("h2_alarm", true)
 	}
 }

@@ -43,6 +43,7 @@ func (t *tcsUnit) Run(u *world.Unit) {
 			reportStop(u, lasted, "hydrogen compressor", "column flooded", "valve of the quench", "cooling of the condenser")
 		}},
 	)
+	t.safe()
 	openTank(t.w)
 	t.tank(openedTank)
 	for {
@@ -140,25 +141,44 @@ func (t *tcsUnit) show(flow float64) {
 	u := t.u
 	part := flow * t.seconds() / 3600
 	u.Follow("tcs_out_kg_per_h", world.Wave(world.Level(flow), 0.02*flow, 3000))
+	u.Follow("tcs_to_reactors_kg_per_h", world.Wave(world.Level(0.97*flow), 0.02*flow, 3100))
+	u.Follow("silicon_in_kg_per_h", world.Level(perPoly*t.need*part))
 	u.Follow("stc_in_kg_per_h", world.Wave(world.Level(1.6*flow), 0.03*flow, 4100))
 	u.Follow("h2_in_nm3_per_h", world.Level(0.45*flow))
-	for i := range 6 {
-		name, k := fmt.Sprintf("column_%d_", i+1), float64(i)
+	for i := range numbered(u, "column_%d_top_temp_c") {
+		name, k := fmt.Sprintf("column_%d_", i+1), float64(i%6)
 		u.Follow(name+"top_temp_c", world.Wave(world.Level(48+7*k+3*part), 0.8, 3600+400*k))
 		u.Follow(name+"bottom_temp_c", world.Wave(world.Level(88+11*k+6*part), 1.2, 3600+400*k))
-		u.Follow(name+"pressure_mpa", world.Wave(world.Level(0.3+0.18*k+0.05*part), 0.012, 2200+300*k))
 		u.Follow(name+"reflux_kg_per_h", world.Wave(world.Level((2.2+0.5*k)*t.flow*(0.4+0.6*part)), 0.02*t.flow, 1700))
 	}
-	for i := range 2 {
-		u.Follow(fmt.Sprintf("hydrogenation_%d_temp_c", i+1), world.Wave(world.Level(505+25*part+6*float64(i)), 3, 2900))
+	for i, name := range numbered(u, "column_%d_pressure_mpa") {
+		k := float64(i % 6)
+		u.Follow(name, world.Wave(world.Level(0.3+0.18*k+0.05*part), 0.012, 2200+300*k))
 	}
-	for i := range 4 {
-		u.Follow(fmt.Sprintf("leak_%d_ppm", i+1), world.Level(4+2*float64(i)))
-		u.Noise(fmt.Sprintf("leak_%d_ppm", i+1), 0.8)
-		u.Follow(fmt.Sprintf("tank_%d_level_percent", i+1), t.level(i))
-		u.Noise(fmt.Sprintf("tank_%d_level_percent", i+1), 0.03)
+	for i, name := range numbered(u, "hydrogenation_%d_temp_c") {
+		u.Follow(name, world.Wave(world.Level(505+25*part+6*float64(i)), 3, 2900))
 	}
+	for i, name := range numbered(u, "leak_%d_ppm") {
+		u.Follow(name, world.Level(4+2*float64(i%4)))
+		u.Noise(name, 0.8)
+	}
+	for i, name := range numbered(u, "tank_%d_level_percent") {
+		u.Follow(name, t.level(i))
+		u.Noise(name, 0.03)
+	}
+}
+
+// safe is what nobody wants to see change.
+func (t *tcsUnit) safe() {
+	u := t.u
+	u.SetFlag("emergency_stop", false)
 	u.SetFlag("leak_alarm", false)
+	u.SetFlag("flare_lit", true)
+	flags(u, "column_%d_pressure_alarm", false)
+	flags(u, "tank_%d_high_level_alarm", false)
+	flags(u, "interlock_%d_tripped", false)
+	flags(u, "scrubber_%d_ok", true)
+	flags(u, "compressor_%d_running", true)
 }
 
 // seconds is the model's ideal, per kg of trichlorosilane.
@@ -170,5 +190,5 @@ func (t *tcsUnit) level(i int) world.Curve {
 	if i == 0 {
 		return func(float64) float64 { return 95 * stock.Have().Float() / t.full.Float() }
 	}
-	return world.Wave(world.Level(40+8*float64(i)), 6, 7*3600+1800*float64(i))
+	return world.Wave(world.Level(40+8*float64(i%5)), 6, 7*3600+1800*float64(i))
 }

@@ -9,6 +9,7 @@
 package upstream
 
 import (
+	"fmt"
 	"time"
 
 	"kvarts/deploy/simplant/world"
@@ -84,6 +85,25 @@ func rated(u *world.Unit, otherwise float64) float64 {
 // limited is x changed by chance with the relative deviation rel, within [low, high].
 func limited(u *world.Unit, x, rel, low, high float64) float64 {
 	return min(high, max(low, u.Vary(x, rel)))
+}
+
+// numbered are the names of a format with %d that the unit's class has, from 1 on: plants differ in how many they have of a thing.
+func numbered(u *world.Unit, format string) []string {
+	var out []string
+	for {
+		name := fmt.Sprintf(format, len(out)+1)
+		if !u.Has(name) {
+			return out
+		}
+		out = append(out, name)
+	}
+}
+
+// flags sets all flags of a format.
+func flags(u *world.Unit, format string, on bool) {
+	for _, name := range numbered(u, format) {
+		u.SetFlag(name, on)
+	}
 }
 
 // taken is what a step takes of lots, one portion for each.
