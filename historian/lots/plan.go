@@ -106,7 +106,8 @@ func (p *Plan) merge(stored map[string][]entry, e *entry) {
 	stored[e.home()] = append(stored[e.home()], *e)
 }
 
-// check looks for what the book may not say once the plan is written. Only new steps can make it so.
+// check looks for what the book may not say once the plan is written. Only new steps can make it so, so that it is enough to know
+// what became of what they made: mostly nothing yet.
 func (p *Plan) check(ctx context.Context, s *shelf, now telemetry.Instant) error {
 	var added Book
 	var ids []string
@@ -120,13 +121,14 @@ func (p *Plan) check(ctx context.Context, s *shelf, now telemetry.Instant) error
 			added.Lots = append(added.Lots, *lot)
 		default:
 			added.Steps = append(added.Steps, *step)
-			ids = append(ids, step.refs()...)
+			_, made := ends(step, Forward)
+			ids = append(ids, made...)
 		}
 	}
 	if len(added.Steps) == 0 {
 		return nil
 	}
-	if err := s.closure(ctx, ids, Backward, now, added); err != nil {
+	if err := s.closure(ctx, ids, Forward, now, added); err != nil {
 		return err
 	}
 	b := Book{Lots: slices.Concat(s.book.Lots, added.Lots), Steps: slices.Concat(s.book.Steps, added.Steps)}
