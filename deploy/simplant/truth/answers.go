@@ -14,6 +14,7 @@ import (
 type Answers struct {
 	vector *contract.Vector
 	eval   *contract.Evaluator
+	own    []string // units whose energy is their own
 }
 
 // Answers prepares the answers to questions asked at now, of the whole plant. What comes in later is not in them.
@@ -22,7 +23,13 @@ func (r *Recorder) Answers(now telemetry.Instant) (*Answers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Answers{vector: v, eval: contract.NewEvaluator(v)}, nil
+	a := &Answers{vector: v, eval: contract.NewEvaluator(v)}
+	for _, u := range r.opts.Model.Units {
+		if u.Meter == "" {
+			a.own = append(a.own, u.ID)
+		}
+	}
+	return a, nil
 }
 
 // Answer is the answer to one question.
@@ -44,9 +51,9 @@ func LineQuery(line string, w calendar.Interval) contract.Query {
 	return contract.Query{Name: line + " " + w.String(), Line: line, Window: w, AsOf: contract.Never}
 }
 
-// PlantQuery asks of the sum of all units.
-func PlantQuery(w calendar.Interval) contract.Query {
-	return contract.Query{Name: "plant " + w.String(), Plant: true, Window: w, AsOf: contract.Never}
+// PlantQuery asks of the sum of all units but meters: what those read is what others use.
+func (a *Answers) PlantQuery(w calendar.Interval) contract.Query {
+	return contract.Query{Name: "plant " + w.String(), Units: a.own, Window: w, AsOf: contract.Never}
 }
 
 // WriteVector writes the record of one unit up to now as a conformance vector, with what is expected of each window. So what

@@ -157,5 +157,5 @@ func (p *point) progress() (n exact.Num, ok bool) {
 
 // round is a number of pieces to the nearest quantum.
 func round(n exact.Num) exact.Num {
-	return n.Mul(exact.Int(quantumPieces)).Round().Quo(exact.Int(quantumPieces))
+	return n.Mul(exact.Int(quantumCounted)).Round().Quo(exact.Int(quantumCounted))
 }

@@ -18,9 +18,8 @@ import (
 // The product counts in whole quanta, and takes what a meter shows to the nearest one: so does the truth, for what it is
 // compared with is what follows from the same readings.
 const (
-	quantumPieces = 1_000_000_000 // of a piece
-	quantumKWh    = 1_000_000_000 // of a kWh: µWh
-	quantumKW     = 1_000_000     // of a kW: mW
+	quantumCounted = 1_000_000_000 // of a piece; of a kWh: µWh
+	quantumKW      = 1_000_000     // of a kW: mW
 )
 
 // amount is what a value of a meter says, to the nearest of so many parts; ok is false when it says nothing: it is not good, no
@@ -52,7 +51,7 @@ func (d *dossier) signal(r role) *plant.Signal { return rolesOf(d.Class)[r] }
 //	readings   5          6      6 was counted in the interval that it came in, not in all the time since 5
 //	grid       ├──┼──┼──┼──┤
 //	stands     5────────5
-func (d *dossier) counter(r role, parts int64) (*contract.Counter, error) {
+func (d *dossier) counter(r role) (*contract.Counter, error) {
 	s := d.signal(r)
 	if s == nil {
 		return nil, nil
@@ -72,14 +71,14 @@ func (d *dossier) counter(r role, parts int64) (*contract.Counter, error) {
 	c.Swaps = d.swaps(s.Name)
 	var life *proofs
 	if r != roleEnergy && s.Reporting == plant.OnChange {
-		life = d.proofs(r, parts)
+		life = d.proofs(r)
 	}
-	d.readCounter(c, r, parts, life)
+	d.readCounter(c, r, life)
 	return c, nil
 }
 
 // readCounter adds the readings of a role's signal; life is nil where silence means nothing.
-func (d *dossier) readCounter(c *contract.Counter, r role, parts int64, life *proofs) {
+func (d *dossier) readCounter(c *contract.Counter, r role, life *proofs) {
 	var last *contract.Reading // what the counter showed last
 	stand := func(until telemetry.Instant) {
 		if life != nil && last != nil && until > last.At {
@@ -97,7 +96,7 @@ func (d *dossier) readCounter(c *contract.Counter, r role, parts int64, life *pr
 	}
 	for i := range d.tracks[r] {
 		p := &d.tracks[r][i]
-		value, ok := p.amount(parts)
+		value, ok := p.amount(quantumCounted)
 		if !ok || c.Rule.Rollover && value.Cmp(c.Rule.Modulus) >= 0 {
 			continue
 		}
@@ -131,13 +130,13 @@ type proofs struct {
 	blind []calendar.Interval // what it shows is not known
 }
 
-func (d *dossier) proofs(r role, parts int64) *proofs {
+func (d *dossier) proofs(r role) *proofs {
 	p := &proofs{alive: d.alive}
 	since := telemetry.Instant(math.MinInt64)
 	blind := false
 	for i := range d.tracks[r] {
 		x := &d.tracks[r][i]
-		switch _, ok := x.amount(parts); {
+		switch _, ok := x.amount(quantumCounted); {
 		case !ok && !blind:
 			since, blind = x.at, true
 		case ok && blind:

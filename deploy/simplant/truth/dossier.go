@@ -70,14 +70,14 @@ func (d *dossier) unit() (*contract.Unit, error) {
 	if d.batches() {
 		fail(d.batchCounter(u))
 	} else {
-		u.Total, err = d.counter(roleTotal, quantumPieces)
+		u.Total, err = d.counter(roleTotal)
 		fail(err)
 	}
-	u.Good, err = d.counter(roleGood, quantumPieces)
+	u.Good, err = d.counter(roleGood)
 	fail(err)
-	u.Scrap, err = d.counter(roleScrap, quantumPieces)
+	u.Scrap, err = d.counter(roleScrap)
 	fail(err)
-	u.Energy, err = d.counter(roleEnergy, quantumKWh)
+	u.Energy, err = d.counter(roleEnergy)
 	fail(err)
 	fail(d.power(u))
 	d.ideals(u)

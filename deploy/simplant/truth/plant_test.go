@@ -1,7 +1,9 @@
 package truth_test
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,20 +195,22 @@ func (cook) Run(u *world.Unit) {
 	}
 }
 
-func mustWorld(t testing.TB, m *plant.Model, seed uint64, faults ...world.Fault) *world.World {
+// scripts are those of the trial model's classes.
+func scripts(u *world.Unit) world.Process {
+	switch u.Class.Name {
+	case "saw":
+		return cutter{}
+	case "sorter":
+		return inspector{}
+	default:
+		return cook{}
+	}
+}
+
+func mustWorld(t testing.TB, m *plant.Model, seed uint64, process func(*world.Unit) world.Process, faults ...world.Fault) *world.World {
 	t.Helper()
 	w, err := world.New(world.Options{
-		Model: m, Seed: seed, Start: mustTime(t, "2026-11-02T06:00:00+05:00"), KeepSegments: true, Faults: faults,
-		Process: func(u *world.Unit) world.Process {
-			switch u.Class.Name {
-			case "saw":
-				return cutter{}
-			case "sorter":
-				return inspector{}
-			default:
-				return cook{}
-			}
-		},
+		Model: m, Seed: seed, Start: mustTime(t, "2026-11-02T06:00:00+05:00"), KeepSegments: true, Faults: faults, Process: process,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -220,8 +224,7 @@ type trial struct {
 	*world.World
 	seen, clear *truth.Recorder
 	begin       telemetry.Instant
-	lines       []byte
-	n           int
+	lines       [][]byte
 	records     []record.Record
 	series      map[string]*telemetry.Series
 	fields      map[*plant.Signal]*telemetry.Field
@@ -230,7 +233,13 @@ type trial struct {
 func newTrial(t testing.TB, seed uint64, faults ...world.Fault) *trial {
 	t.Helper()
 	m := mustModel(t)
-	x := &trial{World: mustWorld(t, m, seed, faults...), series: map[string]*telemetry.Series{}, fields: map[*plant.Signal]*telemetry.Field{}}
+	return watch(t, m, mustWorld(t, m, seed, scripts, faults...))
+}
+
+// watch observes a world of a model.
+func watch(t testing.TB, m *plant.Model, w *world.World) *trial {
+	t.Helper()
+	x := &trial{World: w, series: map[string]*telemetry.Series{}, fields: map[*plant.Signal]*telemetry.Field{}}
 	x.begin = x.Now()
 	x.seen = truth.NewRecorder(truth.Options{Model: m, Begin: x.begin, Seen: func(id string, v calendar.Interval) calendar.Set {
 		u, _ := x.Unit(id)
@@ -254,10 +263,12 @@ func newTrial(t testing.TB, seed uint64, faults ...world.Fault) *trial {
 	x.Observe(world.Observer{
 		Sample: func(s *world.Sample) {
 			x.seen.Sample(s)
-			x.lines = telemetry.AppendSample(x.lines, &telemetry.Sample{
+			if !hasRole(s) {
+				return
+			}
+			x.lines = append(x.lines, telemetry.AppendSample(nil, &telemetry.Sample{
 				Series: x.series[s.Unit.ID], Field: x.fields[s.Signal], Value: s.Value, Source: s.At, Status: telemetry.Status(s.Status),
-			}, false)
-			x.n++
+			}, false))
 		},
 		True: x.clear.Sample,
 		Record: func(r *record.Record) {
@@ -270,12 +281,18 @@ func newTrial(t testing.TB, seed uint64, faults ...world.Fault) *trial {
 	return x
 }
 
+// hasRole says that OEE or energy can follow from a sample: the store of a test need not hold the others.
+func hasRole(s *world.Sample) bool {
+	c := s.Unit.Class
+	return slices.Contains([]*plant.Signal{c.State, c.Total, c.Good, c.Scrap, c.Energy, c.Power, c.Progress, c.Product, c.Reason, c.Batch}, s.Signal)
+}
+
 // store is a store that holds what was seen up to now.
 func (x *trial) store(t testing.TB) *influx.Client {
 	t.Helper()
 	c := factory.Embedded(t)
 	ctx := context.Background()
-	if err := evidence.ApplyModel(ctx, c, []byte(model), x.begin.Add(-365*24*time.Hour), x.begin, "test", "trial"); err != nil {
+	if err := evidence.ApplyModel(ctx, c, x.Model().Text, x.begin.Add(-365*24*time.Hour), x.begin, "test", "trial"); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range x.Units() {
@@ -287,13 +304,14 @@ func (x *trial) store(t testing.TB) *influx.Client {
 		for _, v := range u.Seen(calendar.Interval{From: x.begin, To: x.Now()}) {
 			for at := v.From - v.From%telemetry.Instant(beat) + telemetry.Instant(beat); at <= v.To; at = at.Add(beat) {
 				if at.Add(-beat) >= v.From {
-					x.lines = telemetry.NewLine(x.lines, series).Bool("alive", true).End(at)
-					x.n++
+					x.lines = append(x.lines, telemetry.NewLine(nil, series).Bool("alive", true).End(at))
 				}
 			}
 		}
 	}
-	factory.Write(t, c, x.lines, x.n)
+	for part := range slices.Chunk(x.lines, 50_000) {
+		factory.Write(t, c, bytes.Join(part, nil), len(part))
+	}
 	for i := range x.records {
 		r := x.records[i]
 		r.Reach = r.To

@@ -2,9 +2,12 @@ package truth_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"kvarts/configs/plants"
+	"kvarts/deploy/simplant/areas"
 	"kvarts/deploy/simplant/truth"
 	"kvarts/deploy/simplant/truth/contract"
 	"kvarts/deploy/simplant/truth/product"
@@ -13,15 +16,16 @@ import (
 	"kvarts/historian/calendar"
 	"kvarts/historian/influx"
 	"kvarts/historian/kpi"
+	"kvarts/historian/plant"
 	"kvarts/historian/telemetry"
 )
 
 // productSays is the product's answer to q.
 func (x *trial) productSays(t testing.TB, c *influx.Client, q contract.Query) contract.Answer {
 	t.Helper()
-	target := answer.Target{Level: answer.Units, IDs: q.Units}
+	target := answer.Target{Level: answer.Unit, IDs: q.Units}
 	switch {
-	case q.Plant:
+	case strings.HasPrefix(q.Name, "plant"):
 		target = answer.Target{Level: answer.Plant}
 	case q.Line != "":
 		target = answer.Target{Level: answer.Line, IDs: []string{q.Line}}
@@ -47,8 +51,11 @@ func (x *trial) windows() []calendar.Interval {
 }
 
 // queries are of all units, the line and the plant.
-func (x *trial) queries(w calendar.Interval) []contract.Query {
-	out := []contract.Query{truth.PlantQuery(w), truth.LineQuery("wafers", w)}
+func (x *trial) queries(a *truth.Answers, w calendar.Interval) []contract.Query {
+	out := []contract.Query{a.PlantQuery(w)}
+	for _, l := range x.Model().Lines {
+		out = append(out, truth.LineQuery(l.ID, w))
+	}
 	for _, u := range x.Units() {
 		q := truth.UnitQuery(u.ID, w)
 		out = append(out, q)
@@ -94,7 +101,7 @@ func TestProduct(t *testing.T) {
 		mustAdvance(t, x, 26*time.Hour+7*time.Minute+3*time.Second)
 		c, a := x.store(t), mustAnswers(t, x.seen, x.Now())
 		for _, w := range x.windows() {
-			for _, q := range x.queries(w) {
+			for _, q := range x.queries(a, w) {
 				want, tolerance := mustAnswer(t, a, q)
 				got := x.productSays(t, c, q)
 				for _, d := range truth.Compare(&got, &want, tolerance) {
@@ -122,7 +129,7 @@ func TestFaults(t *testing.T) {
 	mustAdvance(t, x, 26*time.Hour)
 	c, seen, clearly := x.store(t), mustAnswers(t, x.seen, x.Now()), mustAnswers(t, x.clear, x.Now())
 	for _, w := range x.windows()[:2] {
-		for _, q := range x.queries(w) {
+		for _, q := range x.queries(seen, w) {
 			want, tolerance := mustAnswer(t, seen, q)
 			got := x.productSays(t, c, q)
 			for _, d := range truth.Compare(&got, &want, tolerance) {
@@ -135,6 +142,51 @@ func TestFaults(t *testing.T) {
 			for _, d := range truth.Within(&got, &all, tolerance) {
 				t.Errorf("%s: %s", q.Name, d)
 			}
+		}
+	}
+}
+
+// TestLivingPlant: of the plant of the demo, whose machines are those of the whole chain, the product says what the contract
+// says, also of one that was not seen for a while.
+func TestLivingPlant(t *testing.T) {
+	m, err := plant.Parse("demo.yaml", plants.Living)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := mustWorld(t, m, 1, areas.Processes)
+	if err := w.AddFault(world.Fault{
+		Kind: world.Silent, Unit: "SAW-1", Interval: calendar.Interval{From: w.Now().Add(50 * time.Minute), To: w.Now().Add(63 * time.Minute)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	x := watch(t, m, w)
+	mustAdvance(t, x, 2*time.Hour)
+	c, a := x.store(t), mustAnswers(t, x.seen, x.Now())
+	for _, q := range x.queries(a, calendar.Interval{From: x.begin.Add(13 * time.Minute), To: x.Now().Add(-7 * time.Minute)}) {
+		if q.E79 {
+			continue
+		}
+		want, tolerance := mustAnswer(t, a, q)
+		got := x.productSays(t, c, q)
+		for _, d := range truth.Compare(&got, &want, tolerance) {
+			t.Errorf("%s: %s", q.Name, d)
+		}
+	}
+}
+
+// BenchmarkWeek: seven days of the trial plant, from its samples to the plant's answer of the week and of each hour.
+func BenchmarkWeek(b *testing.B) {
+	x := newTrial(b, 1)
+	x.Observe(world.Observer{Sample: x.seen.Sample, Record: x.seen.Record}, world.AsTheModelSays)
+	if err := x.Advance(x.begin.Add(7 * 24 * time.Hour)); err != nil {
+		b.Fatal(err)
+	}
+	week := calendar.Interval{From: x.begin, To: x.Now()}
+	for b.Loop() {
+		a := mustAnswers(b, x.seen, x.Now())
+		mustAnswer(b, a, a.PlantQuery(week))
+		for _, h := range calendar.Hours(week) {
+			mustAnswer(b, a, a.PlantQuery(h))
 		}
 	}
 }

@@ -32,6 +32,7 @@ type Recorder struct {
 // history is what was seen of one unit.
 type history struct {
 	*plant.Unit
+	roles  [][]role // of each signal of the class, mostly none
 	tracks [numRoles][]point
 }
 
@@ -70,7 +71,15 @@ func rolesOf(c *plant.Class) [numRoles]*plant.Signal {
 func NewRecorder(opts Options) *Recorder {
 	r := &Recorder{opts: opts, units: map[string]*history{}}
 	for _, u := range opts.Model.Units {
-		r.units[u.ID] = &history{Unit: u}
+		h := &history{Unit: u, roles: make([][]role, len(u.Class.Signals))}
+		for k, signal := range rolesOf(u.Class) {
+			for i := range u.Class.Signals {
+				if signal == &u.Class.Signals[i] {
+					h.roles[i] = append(h.roles[i], role(k))
+				}
+			}
+		}
+		r.units[u.ID] = h
 	}
 	return r
 }
@@ -79,15 +88,19 @@ func NewRecorder(opts Options) *Recorder {
 // in the order in which the machine showed them; times may go back where its clock is wrong.
 func (r *Recorder) Sample(s *world.Sample) {
 	h := r.units[s.Unit.ID]
-	for k, signal := range rolesOf(h.Class) {
-		if signal != nil && signal.Name == s.Signal.Name {
-			h.tracks[k] = append(h.tracks[k], point{at: s.At, value: s.Value, bad: s.Status>>30 != 0})
-		}
+	for _, k := range h.roles[s.Index] {
+		h.tracks[k] = append(h.tracks[k], point{at: s.At, value: s.Value, bad: s.Status>>30 != 0})
 	}
 }
 
 // Record takes in what a person entered; it has the form of world.Observer.Record.
-func (r *Recorder) Record(x *record.Record) { r.records = append(r.records, *x) }
+func (r *Recorder) Record(x *record.Record) {
+	kept := *x
+	if kept.ID == "" {
+		kept.ID = kept.DefaultID()
+	}
+	r.records = append(r.records, kept)
+}
 
 // Vector is all that was known at a moment, as the inputs of CONFORMANCE.md: the units, each with all it recorded, and the
 // lines. The error names a unit whose model says what a vector has no word for.

@@ -59,7 +59,7 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	m := mustModel(t)
-	w := mustWorld(t, m, 1)
+	w := mustWorld(t, m, 1, scripts)
 	return &scene{truth.NewRecorder(truth.Options{Model: m, Begin: w.Now()}), t, w, w.Now()}
 }
 
