@@ -13,13 +13,12 @@ const (
 	cleanSeconds  = 0.5 // per wafer, where the model has no ideal
 	cleanPace     = 1.07
 	breakage      = 0.02
-	bathLots      = 36      // until the baths are changed
-	kwhPerCleaned = 0.016   // per wafer
-	openingWafers = 4310    // of a cut that was there before the record
-	spareKW       = 0.3     // of its power, what a line draws that stands
-	warmLots      = 2       // per unit, of the opening stock
-	countedBefore = 40e6    // pieces that counters begin with, at most
-	rollsOver     = 1 << 32 // wafers, of a sorter's counters
+	bathLots      = 36    // until the baths are changed
+	kwhPerCleaned = 0.016 // per wafer
+	openingWafers = 4310  // of a cut that was there before the record
+	spareKW       = 0.3   // of its power, what a line draws that stands
+	warmLots      = 2     // per unit, of the opening stock
+	countedBefore = 40e6  // pieces that counters begin with, at most
 )
 
 // cleaner is a degumming and cleaning line: wafers are separated from their beam, washed and dried. Some break.

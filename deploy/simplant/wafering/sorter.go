@@ -14,6 +14,7 @@ const (
 	sortSeconds  = 0.4 // per wafer, where the model has no ideal
 	sortPace     = 1.1
 	kwhPerSorted = 0.004
+	rollsOver    = 1 << 32 // wafers, of the counters
 )
 
 // sorter measures every wafer and puts it into a class. It sees what the saw did.
