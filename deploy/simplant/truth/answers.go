@@ -35,11 +35,8 @@ func (r *Recorder) Answers(now telemetry.Instant) (*Answers, error) {
 // Answer is the answer to one question.
 func (a *Answers) Answer(q contract.Query) (contract.Answer, error) { return a.eval.Evaluate(&q) }
 
-// Tolerance is how far an engine that computes in quanta may be from the answer to q.
-func (a *Answers) Tolerance(q contract.Query) (Tolerance, error) {
-	parts, ideal, err := a.eval.Parts(&q)
-	return Tolerance{Parts: parts, Ideal: ideal}, err
-}
+// Cuts say how far an engine that computes in quanta may be from the answer to q.
+func (a *Answers) Cuts(q contract.Query) (contract.Cuts, error) { return a.eval.Cuts(&q) }
 
 // UnitQuery asks of one unit what is known now.
 func UnitQuery(unit string, w calendar.Interval) contract.Query {

@@ -9,43 +9,31 @@ import (
 	"kvarts/historian/exact"
 )
 
-// Tolerance is how far an engine that keeps whole quanta may be from the exact answer.
-//
-// The product counts time in nanoseconds, as does the contract: times must be equal. It counts pieces in nano-pieces, energy
-// in µWh and ideal time in ns, and rounds a share of a quantity, or its ideal time, once wherever something cuts it. Each of
-// Parts cuts is so worth at most one quantum; the ideal time of a share moreover what a nano-piece is worth.
-//
-//	PQ GQ              Parts · 10⁻⁹ pieces
-//	ideal_total_s …    Parts · (Ideal + 1) · 10⁻⁹ s
-//	E_kwh …            Parts · 10⁻⁹ kWh
-//	P Q OEE …          4 · that of the ideal times ÷ (count_coverage · the least time or ideal time that it is divided by)
-type Tolerance struct {
-	Parts int       // cuts, at most
-	Ideal exact.Num // largest ideal seconds of a piece
-}
-
 // quanta is so many quanta of a nano-unit.
 func quanta(n exact.Num) exact.Num { return n.Mul(exact.Frac(1, 1_000_000_000)) }
 
-// keys by what may differ.
-var (
-	pieceKeys  = []string{"PQ", "GQ"}
-	idealKeys  = []string{"ideal_total_s", "ideal_good_s"}
-	energyKeys = []string{contract.KeyEkWh, "E_low_kwh", "E_high_kwh"}
-	ratioKeys  = []string{"P", "Q", contract.KeyOEE, "OEE_low", "OEE_high", "A_low", "NEE", "TEEP"}
-)
-
-// of is what may differ in a key of an answer; 0 for times and what follows from times alone.
-func (t Tolerance) of(key string, want *contract.Answer) exact.Num {
-	parts := exact.Int(int64(t.Parts))
-	ideal := quanta(parts.Mul(t.Ideal.Add(exact.Int(1))))
-	switch {
-	case slices.Contains(pieceKeys, key), slices.Contains(energyKeys, key):
-		return quanta(parts)
-	case slices.Contains(idealKeys, key):
-		return ideal
-	case slices.Contains(ratioKeys, key):
-		return exact.Int(4).Mul(ideal).Quo(divisor(want))
+// tolerance is how far in a key an engine that keeps whole quanta may be from the exact answer; 0 for times and what follows
+// from times alone.
+//
+// The product counts time in nanoseconds, as the contract does: times must be equal. It counts pieces in nano-pieces, energy in
+// µWh and ideal time in ns, and rounds a share of a quantity, or its ideal time, once wherever something cuts it. So a share
+// is worth at most one quantum; its ideal time moreover what a nano-piece is worth. The energy of a share that power shapes is
+// divided by a sum of steps that were rounded themselves, hence twice.
+//
+//	PQ GQ              Cuts.Pieces · 10⁻⁹ pieces
+//	ideal_total_s …    Cuts.Ideal · 10⁻⁹ s
+//	E_kwh …            2 · Cuts.Energy · 10⁻⁹ kWh
+//	P Q OEE …          4 · that of the ideal times ÷ (count_coverage · the least time or ideal time that it is divided by)
+func tolerance(key string, want *contract.Answer, c contract.Cuts) exact.Num {
+	switch key {
+	case "PQ", "GQ":
+		return quanta(exact.Int(int64(c.Pieces)))
+	case "ideal_total_s", "ideal_good_s":
+		return quanta(c.Ideal)
+	case contract.KeyEkWh, "E_low_kwh", "E_high_kwh":
+		return quanta(exact.Int(2 * int64(c.Energy)))
+	case "P", "Q", contract.KeyOEE, "OEE_low", "OEE_high", "A_low", "NEE", "TEEP":
+		return exact.Int(4).Mul(quanta(c.Ideal)).Quo(divisor(want))
 	default:
 		return exact.Num{}
 	}
@@ -72,9 +60,9 @@ func divisor(a *contract.Answer) exact.Num {
 	return least
 }
 
-// Compare says in words in what a product's answer is not the contract's; nothing when it is, within the tolerance. Findings
+// Compare says in words in what a product's answer is not the contract's; nothing when it is, to the rounding of its shares. Findings
 // that the contract does not name are the product's own affair.
-func Compare(product, want *contract.Answer, t Tolerance) []string {
+func Compare(product, want *contract.Answer, c contract.Cuts) []string {
 	var out []string
 	for _, key := range contract.Keys() {
 		p, ok1 := product.Numbers[key]
@@ -83,7 +71,7 @@ func Compare(product, want *contract.Answer, t Tolerance) []string {
 		case ok1 != ok2:
 			out = append(out, fmt.Sprintf("%s: the product says %s, the contract %s", key, show(p, ok1), show(w, ok2)))
 		case ok1:
-			if d, most := magnitude(p.Sub(w)), t.of(key, want); d.Cmp(most) > 0 {
+			if d, most := magnitude(p.Sub(w)), tolerance(key, want, c); d.Cmp(most) > 0 {
 				out = append(out, fmt.Sprintf("%s: the product says %s, the contract %s: %.3g apart, at most %.3g is rounding",
 					key, show(p, true), show(w, true), d.Float(), most.Float()))
 			}
@@ -122,7 +110,7 @@ func show(n exact.Num, ok bool) string {
 // on all that an undisturbed observer saw. Bounds hold for what was not seen, as long as no piece takes less than its ideal and
 // the product does not change while its pieces are not counted (they are then spread evenly over both). They cannot hold for
 // what was seen wrong: a value that was stuck, a clock that was off.
-func Within(product, truth *contract.Answer, t Tolerance) []string {
+func Within(product, truth *contract.Answer, c contract.Cuts) []string {
 	var out []string
 	for _, key := range []string{"A", contract.KeyOEE, contract.KeyEkWh} {
 		x, ok := truth.Numbers[key]
@@ -133,7 +121,7 @@ func Within(product, truth *contract.Answer, t Tolerance) []string {
 		if key == contract.KeyEkWh {
 			low, high = "E_low_kwh", "E_high_kwh"
 		}
-		slack := t.of(low, truth)
+		slack := tolerance(low, truth, c)
 		if l, ok := product.Numbers[low]; !ok || x.Add(slack).Cmp(l) < 0 {
 			out = append(out, fmt.Sprintf("%s is %s, below the product's %s of %s", key, show(x, true), low, show(l, ok)))
 		}

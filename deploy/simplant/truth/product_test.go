@@ -74,17 +74,17 @@ func mustAnswers(t testing.TB, r *truth.Recorder, now telemetry.Instant) *truth.
 	return a
 }
 
-func mustAnswer(t testing.TB, a *truth.Answers, q contract.Query) (contract.Answer, truth.Tolerance) {
+func mustAnswer(t testing.TB, a *truth.Answers, q contract.Query) (contract.Answer, contract.Cuts) {
 	t.Helper()
 	want, err := a.Answer(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tolerance, err := a.Tolerance(q)
+	cuts, err := a.Cuts(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return want, tolerance
+	return want, cuts
 }
 
 func mustAdvance(t testing.TB, x *trial, d time.Duration) {
@@ -102,9 +102,9 @@ func TestProduct(t *testing.T) {
 		c, a := x.store(t), mustAnswers(t, x.seen, x.Now())
 		for _, w := range x.windows() {
 			for _, q := range x.queries(a, w) {
-				want, tolerance := mustAnswer(t, a, q)
+				want, cuts := mustAnswer(t, a, q)
 				got := x.productSays(t, c, q)
-				for _, d := range truth.Compare(&got, &want, tolerance) {
+				for _, d := range truth.Compare(&got, &want, cuts) {
 					t.Errorf("seed %d: %s, E79 %t: %s", seed, q.Name, q.E79, d)
 				}
 			}
@@ -130,16 +130,16 @@ func TestFaults(t *testing.T) {
 	c, seen, clearly := x.store(t), mustAnswers(t, x.seen, x.Now()), mustAnswers(t, x.clear, x.Now())
 	for _, w := range x.windows()[:2] {
 		for _, q := range x.queries(seen, w) {
-			want, tolerance := mustAnswer(t, seen, q)
+			want, cuts := mustAnswer(t, seen, q)
 			got := x.productSays(t, c, q)
-			for _, d := range truth.Compare(&got, &want, tolerance) {
+			for _, d := range truth.Compare(&got, &want, cuts) {
 				t.Errorf("%s, E79 %t: %s", q.Name, q.E79, d)
 			}
 			if q.E79 || q.Line != "" {
 				continue
 			}
 			all, _ := mustAnswer(t, clearly, q)
-			for _, d := range truth.Within(&got, &all, tolerance) {
+			for _, d := range truth.Within(&got, &all, cuts) {
 				t.Errorf("%s: %s", q.Name, d)
 			}
 		}
@@ -166,9 +166,9 @@ func TestLivingPlant(t *testing.T) {
 		if q.E79 {
 			continue
 		}
-		want, tolerance := mustAnswer(t, a, q)
+		want, cuts := mustAnswer(t, a, q)
 		got := x.productSays(t, c, q)
-		for _, d := range truth.Compare(&got, &want, tolerance) {
+		for _, d := range truth.Compare(&got, &want, cuts) {
 			t.Errorf("%s: %s", q.Name, d)
 		}
 	}

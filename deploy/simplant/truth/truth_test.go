@@ -218,8 +218,8 @@ func TestCompare(t *testing.T) {
 	x := newTrial(t, 7)
 	mustAdvance(t, x, 9*time.Hour)
 	q := truth.UnitQuery("saw1", x.windows()[2])
-	want, tolerance := mustAnswer(t, mustAnswers(t, x.seen, x.Now()), q)
-	if d := truth.Compare(&want, &want, tolerance); len(d) > 0 {
+	want, cuts := mustAnswer(t, mustAnswers(t, x.seen, x.Now()), q)
+	if d := truth.Compare(&want, &want, cuts); len(d) > 0 {
 		t.Errorf("an answer is not itself: %s", d)
 	}
 	for _, key := range contract.Keys() {
@@ -233,13 +233,13 @@ func TestCompare(t *testing.T) {
 				got.Numbers[k] = v
 			}
 			got.Numbers[key] = n.Add(other.by)
-			if d := truth.Compare(&got, &want, tolerance); (len(d) == 1) != (other.tells || !ok) {
+			if d := truth.Compare(&got, &want, cuts); (len(d) == 1) != (other.tells || !ok) {
 				t.Errorf("%s, %s more: %q", key, other.by, d)
 			}
 		}
 	}
 	got := contract.Answer{Numbers: want.Numbers, Reason: "no_parts", Findings: []string{"ran_unscheduled", "low_coverage"}}
-	if d := truth.Compare(&got, &want, tolerance); len(d) != 2 || strings.Contains(strings.Join(d, " "), "low_coverage") {
+	if d := truth.Compare(&got, &want, cuts); len(d) != 2 || strings.Contains(strings.Join(d, " "), "low_coverage") {
 		t.Errorf("reason and findings: %q", d)
 	}
 }
@@ -277,7 +277,7 @@ func TestWithin(t *testing.T) {
 		{answer("A_low", "0.91", "A_high", "0.99", "OEE_low", "0.1", "OEE_high", "0.7", "E_low_kwh", "101", "E_high_kwh", "99"), 4},
 		{answer("OEE_low", "0.1", "OEE_high", "1", "E_low_kwh", "90"), 2},
 	} {
-		if d := truth.Within(c.product, all, truth.Tolerance{}); len(d) != c.want {
+		if d := truth.Within(c.product, all, contract.Cuts{}); len(d) != c.want {
 			t.Errorf("%d reported, want %d: %q", len(d), c.want, d)
 		}
 	}

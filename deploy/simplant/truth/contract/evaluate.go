@@ -30,8 +30,7 @@ func NewEvaluator(v *Vector) *Evaluator {
 
 // Evaluate answers q. The error says that q asks of something that the vector does not have.
 func (e *Evaluator) Evaluate(q *Query) (Answer, error) {
-	h := min(e.vector.Now, q.AsOf, end)
-	w := calendar.Interval{From: max(begin, min(q.Window.From, h)), To: min(q.Window.To, h)}
+	h, w := e.horizon(q)
 	if q.Line != "" {
 		return e.line(q.Line, h, w)
 	}
@@ -44,6 +43,12 @@ func (e *Evaluator) Evaluate(q *Query) (Answer, error) {
 		s.add(p, w, q.E79)
 	}
 	return s.answer(q.E79), nil
+}
+
+// horizon is what nothing is later than, and the window as cut there.
+func (e *Evaluator) horizon(q *Query) (telemetry.Instant, calendar.Interval) {
+	h := min(e.vector.Now, q.AsOf, end)
+	return h, calendar.Interval{From: max(begin, min(q.Window.From, h)), To: min(q.Window.To, h)}
 }
 
 func (e *Evaluator) targets(q *Query) []string {
@@ -117,63 +122,4 @@ func (e *Evaluator) out(l *Line, h telemetry.Instant) (*picture, error) {
 	p = p.forLine(union(planned))
 	e.lines[key] = p
 	return p, nil
-}
-
-// Parts is an upper bound of how many parts quantities are cut into to answer q, and the largest ideal that it values pieces
-// at. An engine that keeps whole quanta rounds each of them once: what that costs is at most a quantum a part.
-func (e *Evaluator) Parts(q *Query) (parts int, ideal exact.Num, err error) {
-	h := min(e.vector.Now, q.AsOf, end)
-	w := calendar.Interval{From: max(begin, min(q.Window.From, h)), To: min(q.Window.To, h)}
-	ids := e.targets(q)
-	for i := range e.vector.Lines {
-		if l := &e.vector.Lines[i]; l.ID == q.Line {
-			for unit, each := range l.UnitSeconds {
-				ids, ideal = append(ids, unit), exact.Max(ideal, each)
-			}
-		}
-	}
-	for _, id := range ids {
-		p, err := e.picture(id, h)
-		if err != nil {
-			return 0, ideal, fmt.Errorf("count parts of query %q: %w", q.Name, err)
-		}
-		parts += p.parts(w)
-		for i := range p.unit.Ideals {
-			ideal = exact.Max(ideal, p.unit.Ideals[i].Seconds)
-		}
-	}
-	return parts, ideal, nil
-}
-
-// parts is how many parts a unit's quantities are cut into in w, at most: each span of time may cut each stream of quantities,
-// and each report of scrap cuts all that again.
-func (p *picture) parts(w calendar.Interval) int {
-	if w.Empty() {
-		return 0
-	}
-	spans := p.at(w.To) - p.at(w.From) + 2
-	streams := numCounters + 1
-	steps := 0
-	counters := p.counters[:]
-	if p.energy != nil {
-		counters = append(slices.Clone(counters), p.energy.register)
-		steps = len(p.energy.power)
-	}
-	for _, c := range counters {
-		if c != nil {
-			steps += len(c.overlapping(w))
-		}
-	}
-	for i := range p.booked {
-		if !p.booked[i].Meet(w).Empty() {
-			streams++
-		}
-	}
-	reports := 1
-	for i := range p.scrap {
-		if !p.scrap[i].Made.Meet(w).Empty() {
-			reports++
-		}
-	}
-	return (spans*streams + steps) * reports
 }
