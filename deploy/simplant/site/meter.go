@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	rounds      = time.Minute // between two looks at what hangs on the meter
-	losses      = 0.006       // of what a shared meter measures: cables and transformers
+	rounds      = 5 * time.Minute // between two looks at what hangs on the meter
+	losses      = 0.006           // of what a shared meter measures: cables and transformers
 	siteLosses  = 0.011
 	serving     = 0.11 // kW of utilities per kW of the units that they serve
 	servingBase = 2.5  // kW of utilities per unit that they serve

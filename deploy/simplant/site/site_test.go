@@ -202,7 +202,7 @@ func TestRegisters(t *testing.T) {
 				}
 				sum += d
 			}
-			if used := all[len(all)-1].used - all[0].used; math.Abs(used-sum) > 0.01 {
+			if used := all[len(all)-1].used - all[0].used; math.Abs(used-sum) > 0.03 { // a register shows hundredths, and four readings are cut
 				t.Errorf("seed %d: %s counted %.3f kWh, %.3f were used", seed, id, sum, used)
 			}
 		}
