@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -180,15 +179,15 @@ type (
 	}
 	energyJSON struct {
 		lotObject
-		Policy   string         `json:"policy"`
-		Horizon  time.Time      `json:"horizon"`
-		Total    amountObject   `json:"total"`
-		Stages   []stageObject  `json:"stages"`
-		Nominal  *wattObject    `json:"nominal"`
-		Realised *wattObject    `json:"realised"`
-		Steps    []shareObject  `json:"steps,omitempty"`
-		Openings []shareObject  `json:"openings,omitempty"`
-		Findings []lots.Finding `json:"findings"`
+		Policy   string        `json:"policy"`
+		Horizon  time.Time     `json:"horizon"`
+		Total    amountObject  `json:"total"`
+		Stages   []stageObject `json:"stages"`
+		Nominal  *wattObject   `json:"nominal"`
+		Realised *wattObject   `json:"realised"`
+		Steps    []shareObject `json:"steps,omitempty"`
+		Openings []shareObject `json:"openings,omitempty"`
+		Findings []noteObject  `json:"findings"`
 	}
 )
 
@@ -216,7 +215,7 @@ func wattJSON(p *answer.PerWatt) *wattObject {
 func (c *lotsEnergy) object(a *answer.LotAnswer) energyJSON {
 	e := a.Energy
 	o := energyJSON{lotObject: lotOf(a.Question.ID, e.Lot), Policy: c.Policy, Horizon: a.Horizon.Time(), Total: amountJSON(e.Total),
-		Stages: make([]stageObject, len(e.Stages)), Nominal: wattJSON(a.Nominal), Realised: wattJSON(a.Realised), Findings: slices.Concat([]lots.Finding{}, a.Findings)}
+		Stages: make([]stageObject, len(e.Stages)), Nominal: wattJSON(a.Nominal), Realised: wattJSON(a.Realised), Findings: notesOf(a.Findings)}
 	for i, s := range e.Stages {
 		o.Stages[i] = stageObject{s.Stage, amountJSON(s.Energy)}
 	}

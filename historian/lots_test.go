@@ -66,6 +66,7 @@ func TestLotsCommands(t *testing.T) {
 		t.Errorf("%d lots were made of the quartz, want 5", n)
 	}
 
+	c.must(`"findings":[{"code":"energy_unknown","severity":"warning","step":"S-2",`, "lots", "energy", "C-1", "--json")
 	out = c.must("energy_unknown", "lots", "energy", "C-1", "--steps")
 	for _, want := range []string{"metallurgical  2 955", "together       2 955     2 955  no bound", "kWh/Wp nominal: 0.036364 (at least 0.036364, at most no bound)", "it names no unit", "from before the record"} {
 		if !strings.Contains(out, want) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -257,9 +256,24 @@ type (
 		Relatives []relativeObject `json:"relatives"`
 		Further   int              `json:"further"` // relatives beyond --depth
 		Edges     []edgeObject     `json:"edges"`
-		Findings  []lots.Finding   `json:"findings"`
+		Findings  []noteObject     `json:"findings"`
+	}
+	noteObject struct {
+		Code     string `json:"code"`
+		Severity string `json:"severity"`
+		Lot      string `json:"lot,omitempty"`
+		Step     string `json:"step,omitempty"`
+		Text     string `json:"text"`
 	}
 )
+
+func notesOf(all []lots.Finding) []noteObject {
+	out := make([]noteObject, len(all))
+	for i, f := range all {
+		out[i] = noteObject{f.Code, f.Severity.String(), f.Lot, f.Step, f.Text}
+	}
+	return out
+}
 
 func lotOf(id string, l *lots.Lot) lotObject {
 	o := lotObject{ID: id}
@@ -274,7 +288,7 @@ func traceObject(a *answer.LotAnswer) traceJSON {
 	t := a.Trace
 	o := traceJSON{lotObject: lotOf(t.Lot.ID, t.Lot.Lot), Direction: t.Direction, Horizon: a.Horizon.Time(),
 		Further:   t.Further,
-		Relatives: make([]relativeObject, len(t.Relatives)), Edges: make([]edgeObject, len(t.Edges)), Findings: slices.Concat([]lots.Finding{}, a.Findings)}
+		Relatives: make([]relativeObject, len(t.Relatives)), Edges: make([]edgeObject, len(t.Edges)), Findings: notesOf(a.Findings)}
 	for i := range t.Relatives {
 		r := &t.Relatives[i]
 		o.Relatives[i] = relativeObject{lotOf(r.ID, r.Lot), r.Depth, r.Quantity.Float(), r.OfUpper.Float(), r.OfLower.Float()}

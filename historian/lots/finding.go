@@ -11,11 +11,10 @@ import (
 
 // Finding is something that a person should know before believing a number.
 type Finding struct {
-	Code     string       `json:"code"`
-	Severity kpi.Severity `json:"severity"`
-	Lot      string       `json:"lot,omitempty"`
-	Step     string       `json:"step,omitempty"`
-	Text     string       `json:"text"` // what was seen and what to do about it
+	Code      string
+	Severity  kpi.Severity
+	Lot, Step string // what it is about: one of them, or both
+	Text      string // what was seen and what to do about it
 }
 
 // The codes of findings.

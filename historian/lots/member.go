@@ -25,7 +25,7 @@ func inputMembers() []string  { return []string{"lot", "quantity"} }
 func outputMembers() []string { return []string{"lot", "quantity", "scrap"} }
 func audit() []string         { return []string{"revision", "by", "why", "withdrawn"} }
 
-// needed are the members without which an object is none.
+// neededOf are those of the members without which an object is none.
 func neededOf(members []string) []string {
 	all := []string{"lot", "kind", "quantity", "unit_of", "made_at", "step", "stage", "from", "to", "outputs"}
 	return slices.DeleteFunc(all, func(name string) bool { return !slices.Contains(members, name) })
