@@ -148,9 +148,9 @@ func checkFigures(t *testing.T, w *world.World, b *book) {
 	for _, r := range b.records {
 		scrap += r.Quantity.Float()
 	}
-	between(t, "kWh per kg of boule", cz.kwh/cz.pieces, 25, 32)
-	between(t, "kg a day of a puller", cz.pieces/cz.hours*24, 160, 200)
-	between(t, "OEE of the pullers", (cz.pieces-scrap)*432/3600/cz.hours, 0.78, 0.92)
+	between(t, "kWh per kg of boule", cz.kwh/cz.pieces, 25, 34)
+	between(t, "kg a day of a puller", cz.pieces/cz.hours*24, 150, 190)
+	between(t, "OEE of the pullers", (cz.pieces-scrap)*432/3600/cz.hours, 0.68, 0.88)
 	between(t, "availability of the pullers", cz.run/cz.hours, 0.9, 0.99)
 	for i, one := range pullers {
 		between(t, fmt.Sprintf("kWh per kg of puller %d", i), one.kwh/one.pieces, 23, 38)
@@ -206,5 +206,22 @@ func checkReasons(t *testing.T, w *world.World, b *book) {
 	}
 	if len(b.stops) == 0 {
 		t.Error("nobody says why anything stood")
+	}
+}
+
+// checkPace: nothing is made faster than the model's ideal says.
+func checkPace(t *testing.T, w *world.World) {
+	t.Helper()
+	for _, u := range w.Units() {
+		product, _ := u.Product.At(start)
+		least, ok := u.Ideal(product).At(start)
+		if !ok || !ours(u) {
+			continue
+		}
+		for _, s := range u.Segments() {
+			if s.Total*least.Float() > 1 {
+				t.Fatalf("%s makes a piece in %v s at %s, the ideal is %v s", u.ID, 1/s.Total, s.From, least)
+			}
+		}
 	}
 }

@@ -126,6 +126,7 @@ func TestCrystals(t *testing.T) {
 				checkReasons(t, w, b)
 				checkFigures(t, w, b)
 				checkSignals(t, s)
+				checkPace(t, w)
 			})
 		}
 	}

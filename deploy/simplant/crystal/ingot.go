@@ -100,7 +100,7 @@ func (p *puller) crown() {
 	p.grown.crown.From = p.u.Now()
 	hours := p.phases[crown].hours
 	p.u.Follow("diameter_mm", world.Between(5, diameterMM, hours*3600))
-	p.grow([]float64{1, 3, 6}, world.Amount(p.u.Vary(crownKg, 0.03)), hours)
+	p.grow([]float64{1, 3, 4}, world.Amount(p.u.Vary(crownKg, 0.03)), hours)
 	p.grown.crown.To, p.grown.crownKg = p.u.Now(), p.grown.kg
 }
 
@@ -128,7 +128,7 @@ func (p *puller) pullFrom(part float64) {
 			kg = min(kg, g.lossAt-g.bodyKg)
 		}
 		p.disturb()
-		p.pull(p.u.Vary(p.bodySpeed, 0.015))
+		p.pull(p.u.Vary(p.bodySpeed, 0.005))
 		g.bodyKg += kg
 		p.grow([]float64{1}, kg, kg.Float()/kgPerMM/p.speed/60)
 		if g.bodyKg == g.lossAt {
@@ -147,7 +147,7 @@ func (p *puller) tail() {
 	p.enter(tail)
 	g.tail.From = p.u.Now()
 	p.u.Follow("diameter_mm", world.Between(diameterMM, 20, hours*3600))
-	p.grow([]float64{6, 3, 1}, world.Amount(p.u.Vary(tailKg, 0.03)), hours)
+	p.grow([]float64{4, 3, 2}, world.Amount(p.u.Vary(tailKg, 0.03)), hours)
 	g.tail.To = p.u.Now()
 	p.u.Follow("diameter_mm", world.Level(0))
 	p.pass(detach)
@@ -183,19 +183,20 @@ func (p *puller) disturb() {
 }
 
 // grow adds mass to the crystal in so many hours, divided into equal times in which it grows by the weights; what the crystal
-// gains the melt loses.
+// gains the melt loses. No kilogram takes less than the model's ideal: else what a unit can have made in a time that nobody saw
+// would have no bound.
 func (p *puller) grow(weights []float64, kg world.Quantity, hours float64) {
 	sum, left := 0.0, kg
 	for _, w := range weights {
 		sum += w
 	}
-	seconds := hours * 3600 / float64(len(weights))
 	for i, w := range weights {
 		part := world.Amount(kg.Float() * w / sum)
 		if i == len(weights)-1 {
 			part = left
 		}
 		left -= part
+		seconds := max(hours*3600/float64(len(weights)), part.Float()*p.least/0.995)
 		perSecond := part.Float() / seconds
 		p.weigh(perSecond)
 		p.u.Make(part.Float(), perSecond, 0)

@@ -27,7 +27,8 @@ type puller struct {
 	zone         float64 // what the hot zone needs, 1 as new; it ages from run to run
 	main, bottom float64 // heaters, kW
 	speed        float64 // of the seed, mm/min
-	bodySpeed    float64 // of the body, mm/min: what makes the model's ideal, nearly
+	least        float64 // seconds that a kilogram takes: the model's ideal
+	bodySpeed    float64 // of the body, mm/min: a little below what the ideal allows
 
 	melted
 	run    string
@@ -49,7 +50,8 @@ func (p *puller) Run(u *world.Unit) {
 		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 70 * time.Hour, Lasts: 3 * time.Minute, Least: 20 * time.Second},
 	)
 	p.zone = 1.02 + 0.12*u.Rand().Float64()
-	p.bodySpeed = p.rate()
+	p.least = ideal(u, standard)
+	p.bodySpeed = 0.98 * 60 / p.least / kgPerMM
 	p.instruments()
 	p.begun()
 	for {
@@ -63,24 +65,6 @@ func (p *puller) Run(u *world.Unit) {
 		p.end()
 		p.newRun()
 	}
-}
-
-// rate is the speed of the body at which a run makes a kilogram a little slower than the model's ideal.
-func (p *puller) rate() float64 {
-	hours := 0.0
-	for n, x := range p.phases {
-		switch {
-		case n < stabilise || n > recharge:
-			hours += x.hours / ingotsPerRun
-		case n == recharge:
-			hours += x.hours * (ingotsPerRun - 1) / ingotsPerRun
-		default:
-			hours += x.hours
-		}
-	}
-	kg := crownKg + tailKg + bodyMM*kgPerMM
-	growing := kg*ideal(p.u, standard)/3600*1.035 - hours
-	return min(2.1, max(1.05, bodyMM/60/growing))
 }
 
 // instruments says how exactly meters measure, and what they show to begin with: the body of a crystal.

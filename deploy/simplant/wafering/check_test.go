@@ -179,3 +179,20 @@ func checkReasons(t *testing.T, w *world.World, x *watcher) {
 		t.Error("nobody says why anything stood")
 	}
 }
+
+// checkPace: nothing is made faster than the model's ideal says.
+func checkPace(t *testing.T, w *world.World) {
+	t.Helper()
+	for _, u := range w.Units() {
+		product, _ := u.Product.At(start)
+		least, ok := u.Ideal(product).At(start)
+		if !ok || !isOurs(u) {
+			continue
+		}
+		for _, s := range u.Segments() {
+			if s.Total*least.Float() > 1 {
+				t.Fatalf("%s makes a piece in %v s at %s, the ideal is %v s", u.ID, 1/s.Total, s.From, least)
+			}
+		}
+	}
+}

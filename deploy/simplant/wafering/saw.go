@@ -39,12 +39,12 @@ const (
 
 // Of a whole batch's ideal time, what each phase takes: a real saw needs a little more.
 const (
-	loadPart    = 0.055
-	warmupPart  = 0.025
-	cuttingPart = 0.90
-	dwellPart   = 0.015
-	retractPart = 0.04
-	unloadPart  = 0.055
+	loadPart    = 0.04
+	warmupPart  = 0.02
+	cuttingPart = 1.08 // no wafer takes less than its ideal, and entry and exit are slow
+	dwellPart   = 0.01
+	retractPart = 0.03
+	unloadPart  = 0.04
 )
 
 // saw is a diamond wire saw. What it counts is how deep the table has come, times the model's wafers of a whole batch; how many
@@ -288,13 +288,15 @@ func (s *saw) strokes() []stroke {
 		out = append(out, stroke{mm: mm, seconds: mm / s.u.Vary(1, 0.02), hard: s.u.Vary(1+0.04*s.worn(), 0.015)})
 	}
 	out = append(out, stroke{mm: exit, seconds: exit / 0.7, hard: 0.85})
-	sum := 0.0
+	sum, fastest := 0.0, 0.0 // fastest: mm/s
 	for _, x := range out {
 		sum += x.seconds
+		fastest = max(fastest, x.mm/x.seconds)
 	}
 	whole := s.u.Vary(cuttingPart*s.seconds*(1+0.04*s.worn()), 0.01)
+	longer := max(whole/sum, fastest*s.seconds/s.full/0.995)
 	for i := range out {
-		out[i].seconds *= whole / sum
+		out[i].seconds *= longer
 	}
 	return out
 }

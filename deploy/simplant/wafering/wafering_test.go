@@ -173,6 +173,7 @@ func TestWafers(t *testing.T) {
 				checkReasons(t, w, x)
 				checkFigures(t, w, x)
 				checkStates(t, x)
+				checkPace(t, w)
 			})
 		}
 	}
