@@ -42,7 +42,7 @@ func goLive(d *demo) (l *live, err error) {
 	if err := errors.Join(l.logs.err, l.plant.Start(context.Background())); err != nil {
 		return l, err
 	}
-	text, err := l.plant.CollectorConfig(areas.Collector{URL: d.store.url, Database: store.DefaultDatabase, Dir: d.work, Status: d.status, Fastest: true})
+	text, err := l.plant.CollectorConfig(areas.Collector{URL: d.store.url, Database: store.DefaultDatabase, Dir: d.work, Status: d.status})
 	if err != nil {
 		return l, err
 	}

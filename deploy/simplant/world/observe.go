@@ -21,8 +21,8 @@ type Sample struct {
 // shown when it changed.
 type Cadence func(u *Unit, s *plant.Signal) time.Duration
 
-// AsTheModelSays is the cadence of a collector: the model's sampling; what is sampled as fast as can be is looked at each
-// 100 ms when it is measured, each second when it counts.
+// AsTheModelSays is the cadence of machines that push their values: what the model samples, as often as it does; what it does
+// not, when it changes, of which counters and registers are looked at each second.
 func AsTheModelSays(_ *Unit, s *plant.Signal) time.Duration {
 	switch {
 	case s.Kind == plant.State || s.Kind == plant.Text:
@@ -30,7 +30,7 @@ func AsTheModelSays(_ *Unit, s *plant.Signal) time.Duration {
 	case s.Sampling > 0:
 		return s.Sampling
 	case s.Kind == plant.Analog:
-		return 100 * time.Millisecond
+		return wanderEvery
 	default:
 		return time.Second
 	}
@@ -136,7 +136,7 @@ func (u *Unit) look(i int, due bool) {
 		return
 	}
 	v := u.reading(s)
-	periodic := due && (s.Kind == plant.Analog || s.Kind == plant.Register) && (s.kind != asSet && s.kind != nothing || s.Sampling > 0)
+	periodic := due && (s.Kind == plant.Analog || s.Kind == plant.Register) && s.Sampling > 0
 	if s.ever && v == s.shown && !periodic {
 		return
 	}
