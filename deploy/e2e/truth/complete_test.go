@@ -46,7 +46,7 @@ func TestComplete(t *testing.T) {
 	for seed := range seeds() {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 20*time.Hour + time.Duration(seed%4)*4*time.Hour})
+			l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 14*time.Hour + time.Duration(seed%4)*4*time.Hour})
 			c := factory.Embedded(t)
 			start := time.Now()
 			l.live(t, c)

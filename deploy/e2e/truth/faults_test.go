@@ -1,0 +1,143 @@
+package truth_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"kvarts/deploy/e2e/factory"
+	"kvarts/deploy/simplant/world"
+	"kvarts/historian/answer"
+	"kvarts/historian/calendar"
+	"kvarts/historian/plant"
+	"kvarts/historian/telemetry"
+)
+
+// faulty is how many faults of each kind one plant has.
+const faulty = 3
+
+// someFaults is what goes wrong in a life: sensors fail, networks are cut; in every second life values are also wrong, stuck or at
+// a wrong time, of which no observer can know.
+func someFaults(l *life) []world.Fault {
+	var out []world.Fault
+	during := func(least, most time.Duration) calendar.Interval {
+		at := l.window.From.Add(time.Duration(l.rng.Int64N(int64(l.window.Duration()))))
+		at -= at % 100 // nothing happens between
+		return calendar.Interval{From: at, To: at.Add(least + time.Duration(l.rng.Int64N(int64(most-least)))/100*100)}
+	}
+	unit := func() *plant.Unit { return l.model.Units[l.rng.IntN(len(l.model.Units))] }
+	for range faulty {
+		u := unit()
+		out = append(out, world.Fault{Kind: world.Silent, Unit: u.ID, Interval: during(3*time.Second, 40*time.Minute)})
+		for _, kind := range []world.FaultKind{world.Failed, world.Unsure} {
+			u, s := l.roleOf(unit())
+			out = append(out, world.Fault{Kind: kind, Unit: u.ID, Signal: s.Name, Interval: during(time.Minute, 90*time.Minute)})
+		}
+		if l.seed%2 == 0 {
+			continue
+		}
+		u, s := l.roleOf(unit())
+		out = append(out, world.Fault{Kind: world.Stuck, Unit: u.ID, Signal: s.Name, Interval: during(time.Minute, 90*time.Minute)})
+		skew := time.Duration(l.rng.Int64N(int64(4*time.Minute))).Truncate(time.Millisecond) - 2*time.Minute
+		out = append(out, world.Fault{Kind: world.Skewed, Unit: unit().ID, Interval: during(time.Minute, 3*time.Hour), Skew: skew})
+	}
+	cut := during(time.Minute, time.Hour) // the network of one server: all its units
+	server := unit().Server
+	for _, u := range l.model.Units {
+		if u.Server == server {
+			out = append(out, world.Fault{Kind: world.Silent, Unit: u.ID, Interval: cut})
+		}
+	}
+	return out
+}
+
+// roleOf is a signal of a unit that answers rest on.
+func (l *life) roleOf(u *plant.Unit) (*plant.Unit, *plant.Signal) {
+	var all []*plant.Signal
+	for i := range u.Class.Signals {
+		if s := &u.Class.Signals[i]; hasRole(u.Class, s) {
+			all = append(all, s)
+		}
+	}
+	return u, all[l.rng.IntN(len(all))]
+}
+
+// gaps adds what a collector writes into the loss ledger of faults that it notices: of its connections.
+func (l *life) gaps(t testing.TB, faults []world.Fault) {
+	t.Helper()
+	for i := range faults {
+		f := &faults[i]
+		if f.Kind != world.Silent {
+			continue
+		}
+		u, _ := l.model.Unit(f.Unit)
+		g := telemetry.Gap{Server: u.Server, Series: string(l.out.series[u.ID].Key()), From: f.From, To: f.To - 1, Cause: telemetry.CauseSession, Count: -1, Detail: "cut"}
+		var err error
+		if l.out.lines, err = g.AppendLine(l.out.lines); err != nil {
+			t.Fatal(err)
+		}
+		l.out.n++
+	}
+}
+
+// missing says that what is not known of a subject is missing, not wrong: then bounds must hold what was there.
+func (l *life) missing(faults []world.Fault, s answer.Subject) bool {
+	wrong := func(unit string) bool {
+		return slices.ContainsFunc(faults, func(f world.Fault) bool {
+			return f.Unit == unit && (f.Kind == world.Stuck || f.Kind == world.Skewed)
+		})
+	}
+	switch s.Level {
+	case answer.Unit:
+		return !wrong(s.ID)
+	case answer.Line:
+		line, _ := l.model.Line(s.ID)
+		for _, step := range line.Steps {
+			if slices.ContainsFunc(step.Units, wrong) {
+				return false
+			}
+		}
+		return true
+	default:
+		return !slices.ContainsFunc(l.model.Units, func(u *plant.Unit) bool { return wrong(u.ID) })
+	}
+}
+
+// TestFaults: where something was not seen, or seen wrong, the product says what the contract says of what was seen; where it was
+// not seen, its bounds hold what an undisturbed observer knows.
+func TestFaults(t *testing.T) {
+	for seed := range seeds() {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			var faults []world.Fault
+			l := newLife(t, 100+seed, plan{before: time.Duration(seed%3) * 20 * time.Hour, lasts: 9*time.Hour + time.Duration(seed%3)*time.Hour, faults: func(l *life) []world.Fault {
+				faults = someFaults(l)
+				return faults
+			}})
+			c := factory.Embedded(t)
+			l.apply(t, c)
+			l.advance(t, l.window.To)
+			l.gaps(t, faults)
+			l.flush(t, c)
+			l.enterRecords(t, c, 0)
+			a := l.newAsked(t, answer.New(c, func() telemetry.Instant { return l.Now() }))
+			var err error
+			if a.clear, err = l.clear.Answers(l.Now()); err != nil {
+				t.Fatal(err)
+			}
+			a.within = func(s answer.Subject) bool { return l.missing(faults, s) }
+			questions := l.questions()
+			raw := seed%3 != 0
+			if !raw {
+				l.keep(t, c)
+			}
+			a.ask(t, questions, raw)
+			if t.Failed() {
+				for _, f := range faults {
+					t.Logf("%s %s %s %s skew %s", f.Kind, f.Unit, f.Signal, f.Interval, f.Skew)
+				}
+			}
+		})
+	}
+}
