@@ -96,7 +96,7 @@ func furnace(u *world.Unit) recipe {
 		}
 	}
 	gas := func(mbar, dopant float64) {
-		u.Follow("pressure_mbar", world.Toward(1013, mbar, 60))
+		u.Follow("pressure_mbar", world.Toward(u.Truth("pressure_mbar"), mbar, 60))
 		u.Follow("dopant_carrier_flow_sccm", world.Level(dopant))
 		u.Follow("n2_flow_slm", world.Level(12))
 		u.Follow("o2_flow_slm", world.Level(dopant/400))
@@ -106,9 +106,11 @@ func furnace(u *world.Unit) recipe {
 		world.Hazard{Reason: "heater", Every: 220 * time.Hour, Lasts: 4 * time.Hour, Least: time.Hour})
 	u.Follow("bubbler_temp_c", world.Level(20))
 	u.SetFlag("scrubber_ok", true)
+	u.Follow("pressure_mbar", world.Level(1013))
 	gas(1013, 0)
 	heat(760, 760, 1)()
 	boat := 0
+	u.Set("boat_runs", 0)
 	return recipe{
 		prefix: "DIF", kwh: furnaceKWh, seconds: 0.7, breaks: 0.0008,
 		steps: []phase{
@@ -124,7 +126,9 @@ func furnace(u *world.Unit) recipe {
 			drift += 0.03 + 0.06*u.Rand().NormFloat64()
 		},
 		upkeep: func() {
-			if boat++; drift > 1.6 || drift < -1.6 { // engineers set the recipe right
+			boat++
+			u.Set("boat_runs", float64(boat))
+			if drift > 1.6 || drift < -1.6 { // engineers set the recipe right
 				c := plant.Engineering
 				if !shows(u, c) {
 					c = settingUp(u)
@@ -157,6 +161,12 @@ func coater(u *world.Unit) recipe {
 	u.Follow("temp_c", world.Wave(world.Level(450), 1, 700))
 	u.Set("arc_count", 0)
 	plasma(0)
+	for i := range 6 {
+		u.Set(fmt.Sprintf("zone_%d_setpoint_c", i+1), 450)
+		u.Follow(fmt.Sprintf("zone_%d_temp_c", i+1), world.Wave(world.Level(450+float64(i)), 1, 700))
+	}
+	u.Set("rf_setpoint_kw", 12.5)
+	u.Set("pressure_setpoint_pa", 170)
 	return recipe{
 		prefix: "COA", kwh: coaterKWh, seconds: 0.7, breaks: 0.0010,
 		steps: []phase{

@@ -52,6 +52,10 @@ type book struct {
 	open    map[string]bool
 }
 
+func newBook() *book {
+	return &book{lots: map[string]world.Lot{}, taken: map[string]world.Quantity{}, made: map[string]string{}, open: map[string]bool{}}
+}
+
 func (b *book) observer(t *testing.T) world.Observer {
 	return world.Observer{
 		Lot: func(l *world.Lot) {
@@ -86,7 +90,7 @@ func (b *book) add(t *testing.T, s *world.Step) {
 		}
 		b.made[p.Lot] = s.ID
 	}
-	if strings.HasPrefix(s.Unit, "STR") {
+	if strings.Contains(s.Unit, "STR-") {
 		if extra := in - out*72; extra < 0 || extra > world.Whole(40) {
 			t.Errorf("step %s makes %s modules of %s cells", s.ID, out, in)
 		}
@@ -115,7 +119,7 @@ func simulate(t *testing.T, seed uint64, days int, see func(*world.Sample)) (*wo
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	b := &book{lots: map[string]world.Lot{}, taken: map[string]world.Quantity{}, made: map[string]string{}, open: map[string]bool{}}
+	b := newBook()
 	o := b.observer(t)
 	o.Sample = see
 	cadence := world.AsTheModelSays

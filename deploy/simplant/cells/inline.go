@@ -52,7 +52,9 @@ func (p inline) Run(u *world.Unit) {
 			showTest(u, n.watts)
 		}
 		bad = min(bad, in.pieces)
-		u.Make(float64(in.pieces), pace(u, c.seconds), float64(bad))
+		rate := pace(u, c.seconds)
+		u.Follow("throughput_cph", world.Level(3600*rate))
+		u.Make(float64(in.pieces), rate, float64(bad))
 		e := entry{prefix: c.prefix, kind: "cell", from: from, in: in, good: in.pieces - bad, bad: bad, out: n}
 		if p.route.last() {
 			e.prefix = "CEL"
@@ -111,6 +113,7 @@ func wetBench(u *world.Unit, first bool) craft {
 	}
 	age := u.Rand().Float64() // of the bath, 0 to 1
 	for i := range 8 {
+		u.Set(fmt.Sprintf("bath_%d_temp_setpoint_c", i+1), 78-6*float64(i))
 		u.Follow(fmt.Sprintf("bath_%d_temp_c", i+1), world.Wave(world.Level(78-6*float64(i)), 0.4, 900))
 		u.Noise(fmt.Sprintf("bath_%d_temp_c", i+1), 0.15)
 	}
@@ -121,7 +124,7 @@ func wetBench(u *world.Unit, first bool) craft {
 		prefix: prefix, kwh: wetKWh, seconds: 0.55, standing: 0.5, breaks: 0.0012,
 		begin: func() {
 			u.SetFlag("level_alarm", false)
-			for i := range 4 {
+			for i := range 8 {
 				name := fmt.Sprintf("bath_%d_concentration_percent", i+1)
 				u.Follow(name, world.Level(14-3*age+float64(i)))
 				u.Noise(name, 0.05)
@@ -142,29 +145,37 @@ func wetBench(u *world.Unit, first bool) craft {
 	}
 }
 
+// screenLife is how many prints a screen lasts.
+const screenLife = 30_000
+
 // printer prints, fires and tests: screens age, and are changed.
 func printer(u *world.Unit, _ bool) craft {
 	age := u.Rand().Float64() // of the screen
 	for i := range 9 {
 		name := fmt.Sprintf("fire_zone_%d_c", i+1)
-		u.Follow(name, world.Wave(world.Level([]float64{300, 350, 420, 480, 560, 690, 770, 740, 450}[i]), 1.5, 600))
+		zone := []float64{300, 350, 420, 480, 560, 690, 770, 740, 450}[i]
+		u.Set(fmt.Sprintf("fire_zone_%d_setpoint_c", i+1), zone)
+		u.Follow(name, world.Wave(world.Level(zone), 1.5, 600))
 		u.Noise(name, 0.8)
 	}
 	trouble(u,
 		world.Hazard{Reason: "cell jam", Every: 50 * time.Minute, Lasts: 60 * time.Second, Least: 10 * time.Second},
-		world.Hazard{Reason: "tester", Every: 30 * time.Hour, Lasts: 30 * time.Minute, Least: 9 * time.Minute})
+		world.Hazard{Reason: "printer", Every: 30 * time.Hour, Lasts: 30 * time.Minute, Least: 9 * time.Minute})
 	return craft{
 		prefix: "PRT", kwh: printerKWh, seconds: 0.45, standing: 0.45, breaks: 0.002,
 		begin: func() {
 			u.Follow("belt_speed_m_per_min", world.Level(8.4))
 			u.Noise("belt_speed_m_per_min", 0.03)
-			u.Follow("squeegee_pressure_n", world.Level(68+10*age))
-			u.Follow("speed_mm_per_s", world.Level(420))
-			u.Follow("paste_weight_mg", world.Level(96-9*age))
+			for i := range 4 { // prints: back and front, fingers and bars
+				u.Follow(fmt.Sprintf("squeegee_pressure_%d_n", i+1), world.Level(68+10*age))
+				u.Follow(fmt.Sprintf("print_speed_%d_mm_per_s", i+1), world.Level(420))
+				u.Set(fmt.Sprintf("paste_weight_%d_mg", i+1), 96-9*age)
+				u.Set(fmt.Sprintf("screen_prints_%d", i+1), math.Floor(age*screenLife))
+			}
 		},
 		gain: func() float64 { return -0.005 * age * age },
 		wear: func(pieces int) {
-			if age += float64(pieces) / 30_000; age < 1 {
+			if age += float64(pieces) / screenLife; age < 1 {
 				return
 			}
 			u.Pause(&world.Hazard{Category: settingUp(u), Reason: "screen change"}, u.Spread(6*time.Minute, 0.2))

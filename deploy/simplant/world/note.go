@@ -6,8 +6,3 @@ package world
 type BrickNote struct {
 	LengthMM float64
 }
-
-// CellNote is of a lot of tested cells.
-type CellNote struct {
-	WpRealised Quantity // of all cells of the lot, as tested
-}
