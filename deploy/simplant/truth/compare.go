@@ -106,10 +106,13 @@ func show(n exact.Num, ok bool) string {
 	return text
 }
 
-// Within says in words where a product that could not see everything excludes what was there: true is the contract's answer
-// on all that an undisturbed observer saw. Bounds hold for what was not seen, as long as no piece takes less than its ideal and
-// the product does not change while its pieces are not counted (they are then spread evenly over both). They cannot hold for
-// what was seen wrong: a value that was stuck, a clock that was off.
+// Within says in words where a product that could not see everything excludes what was there: truth is the contract's answer on
+// all that an undisturbed observer saw. Bounds are of what was not seen. The contract gives none, so that they may fail to hold,
+//
+//   - for what was seen wrong: a value that was stuck, a clock that was off;
+//   - where a border of the window lies in time that was not seen: what a counter grew by over it is then spread, not known;
+//   - of OEE, where the product changes while pieces are not counted, or a piece takes less than its ideal;
+//   - of A, where the end of a stop was not seen that would have been a minor one.
 func Within(product, truth *contract.Answer, c contract.Cuts) []string {
 	var out []string
 	for _, key := range []string{"A", contract.KeyOEE, contract.KeyEkWh} {
