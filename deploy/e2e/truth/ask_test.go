@@ -116,9 +116,9 @@ type asked struct {
 	engine *answer.Engine
 	want   map[telemetry.Instant]*truth.Answers // by what was known
 	clear  *truth.Answers                       // nil: nothing was hidden
-	within func(answer.Subject) bool            // whose bounds must hold the truth
 	known  map[string]expectation
-	rows   int
+	rows   int // that were compared
+	held   int // rows whose bounds must hold what clear knows
 }
 
 type expectation struct {
@@ -202,9 +202,10 @@ func (a *asked) row(t *testing.T, what string, row *answer.Row, q *question) {
 	for _, d := range truth.Compare(&got, &want.Answer, want.Cuts) {
 		t.Errorf("%s: %s", what, d)
 	}
-	if a.clear == nil || query.E79 || q.ask.Asof != 0 || !a.within(row.Subject) {
+	if a.clear == nil || query.E79 || q.ask.Asof != 0 || !a.bounded(row.Subject, row.Part.Interval) {
 		return
 	}
+	a.held++
 	all, err := a.clear.Answer(query)
 	if err != nil {
 		t.Fatal(err)

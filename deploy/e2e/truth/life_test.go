@@ -20,6 +20,7 @@ type life struct {
 	*world.World
 	seed   uint64
 	rng    *rand.Rand
+	faults []world.Fault
 	model  *plant.Model
 	window calendar.Interval // that somebody looks
 	middle telemetry.Instant // when the ledger is kept for the first time
@@ -66,12 +67,14 @@ func newLife(t testing.TB, seed uint64, p plan) *life {
 	begin := first(t, m).Add(time.Duration(seed) * 5 * time.Hour).Add(time.Duration(l.rng.IntN(3600)) * time.Second)
 	l.window = calendar.Interval{From: begin, To: begin.Add(p.lasts)}
 	l.middle = begin.Add(p.lasts/2 + time.Duration(l.rng.IntN(3600))*time.Second)
-	var faults []world.Fault
-	if p.faults != nil {
-		faults = p.faults(l)
+	if p.faults != nil { // nobody can know less than a proof of life says: the record begins with one
+		l.window.From -= l.window.From % telemetry.Instant(beat)
+		l.window.To -= l.window.To % telemetry.Instant(beat)
+		begin = l.window.From
+		l.faults = p.faults(l)
 	}
 	if l.World, err = world.New(world.Options{
-		Model: m, Seed: seed, Start: begin.Add(-p.before), Process: areas.Processes, KeepSegments: true, Faults: faults,
+		Model: m, Seed: seed, Start: begin.Add(-p.before), Process: areas.Processes, KeepSegments: true, Faults: l.faults,
 	}); err != nil {
 		t.Fatal(err)
 	}
