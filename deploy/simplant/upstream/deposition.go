@@ -12,9 +12,8 @@ const (
 	pieces       = 120   // of a deposition, in each of which the rods gain mass evenly
 	slimMM       = 8.0   // diameter of the rods at the begin
 	thickMM      = 168.0 // and of a whole batch
-	slowing      = 0.65  // the diameter grows with time to this power: hot rods are fed less towards the end
+	slowing      = 0.5   // the diameter grows with time to this power: the mass evenly, as the feed of chlorosilanes allows
 	radiating    = 20.0  // mm: power is in proportion to the diameter and this
-	depositShare = 0.847 // of the time of a batch
 )
 
 // growth is the plan of a deposition.
@@ -45,7 +44,7 @@ func (r *reactor) opened() growth {
 func (r *reactor) plan(begin int) growth {
 	u := r.u
 	g := growth{begin: begin, full: r.full * limited(u, 0.99, 0.006, 0.97, 1)}
-	hours := r.hours() * depositShare
+	hours := r.hours()
 	g.d = time.Duration(hours / pieces * float64(time.Hour)).Truncate(100)
 	sum := 0.0 // mm·h
 	for i := range pieces {

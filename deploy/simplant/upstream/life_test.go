@@ -35,7 +35,7 @@ func energy(t *testing.T, w *world.World, _ *book, _ *tally) {
 			between(t, u.ID+" availability", l.run/l.all, 0.8, 0.999)
 			between(t, u.ID+" OEE", l.pieces*ideal.Float()/l.all, 0.75, 0.97)
 		case "siemens_reactor":
-			between(t, u.ID+" kWh/kg", l.kwh/l.pieces, 54, 66)
+			between(t, u.ID+" kWh/kg", l.kwh/l.pieces, 50, 66)
 			between(t, u.ID+" availability", l.run/l.all, 0.75, 0.97)
 			between(t, u.ID+" OEE", l.pieces*ideal.Float()/l.all, 0.55, 1.05) // two weeks are a little more than two batches
 		case "tcs_unit":
@@ -67,7 +67,7 @@ func batches(t *testing.T, w *world.World, b *book, all *tally) {
 			continue // ended early
 		}
 		all.whole++
-		between(t, s.ID+" kWh/kg", kwh/kg, 55, 63)
+		between(t, s.ID+" kWh/kg", kwh/kg, 52, 63)
 		between(t, s.ID+" hours", s.To.Sub(s.From).Hours(), 125, 190)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"kvarts/historian/plant"
@@ -259,6 +260,9 @@ func (u *Unit) Standby(kw float64) {
 
 // Measures makes the unit a meter: its register counts the energy of others too, besides its own load.
 func (u *Unit) Measures(others ...*Unit) { u.sums = append(u.sums, others...) }
+
+// Measured are the units that Measures names.
+func (u *Unit) Measured() []*Unit { return slices.Clone(u.sums) }
 
 // PresetCounters says what the unit's counters show when it begins: pieces of years before, so that a counter comes near its
 // modulus.
