@@ -1,9 +1,8 @@
-// Command simplant serves simulated machines of a silicon plant over OPC UA.
+// Command simplant serves a simulated silicon plant over OPC UA, from quartz to module.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,33 +11,50 @@ import (
 	"syscall"
 	"time"
 
-	"kvarts/deploy/simplant/machine"
-	"kvarts/deploy/simplant/uaserver"
+	"kvarts/configs/plants"
+	"kvarts/deploy/simplant/areas"
+	"kvarts/deploy/simplant/world"
+	"kvarts/historian/plant"
+	"kvarts/historian/telemetry"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 )
 
-const description = `Serves a crystal puller and a wire saw as two OPC UA servers (security policy None,
-anonymous) until Ctrl-C. Look at them with: collector browse ENDPOINT`
+const description = `Serves a simulated silicon plant, from quartz to module, as one OPC UA server for each area (security policy
+None, anonymous), until Ctrl-C. Look at it with: collector browse ENDPOINT
+
+With --collector it writes the configuration of a collector for it; with --speed it is a load generator; with --truth it
+writes what really happened.`
 
 // options are the command line.
 type options struct {
-	Host  string        `help:"Address to listen on." default:"127.0.0.1"`
-	Port  uint16        `help:"Port of the first machine, the second gets the next one; 0: free ports." default:"0"`
-	Seed  uint64        `help:"Seed of everything random." default:"1"`
-	Speed float64       `help:"Speed of the machines' clock; above 1 their timestamps run ahead." default:"1"`
-	Pace  float64       `help:"How much faster than their clock the processes run: phases of hours in minutes." default:"60"`
-	Log   string        `help:"Write every generated sample to this file, one JSON object a line." type:"path" placeholder:"FILE"`
-	For   time.Duration `help:"Stop after this time; 0: at Ctrl-C." default:"0"`
-	JSON  bool          `help:"Print JSON: one line with the endpoints at the start, one with the counts at the end."`
+	Scale string  `help:"The plant: demo (26 machines), 1gw (20,390 signals) or 2gw (40,420 signals)." enum:"demo,1gw,2gw" default:"demo"`
+	Plant string  `help:"Another plant: its model (historian model check FILE)." type:"existingfile" placeholder:"FILE"`
+	Seed  uint64  `help:"Seed of everything random." default:"1"`
+	Speed float64 `help:"Speed of the plant's clock; above 1 its timestamps run ahead, and there is as much more of everything." default:"1"`
+
+	Past    time.Duration `help:"How long the plant has lived before it is served." default:"1h"`
+	History int           `help:"Values of each signal that the servers keep for HistoryRead." default:"100"`
+	Fault   []string      `help:"Let something go wrong, such as 'cut server=crystal after=30s for=10s' or 'failed unit=CZ-1 signal=diameter_mm for=5m'. Kinds: stuck, failed, unsure, silent, skewed, restart, cut, reset." sep:"none" placeholder:"FAULT"`
+	Host    string        `help:"Address to listen on." default:"127.0.0.1"`
+	Port    uint16        `help:"Port of the first server, the others get the next ones; 0: free ports." default:"0"`
+	For     time.Duration `help:"Stop after this time; 0: at Ctrl-C." default:"0"`
+
+	Collector string `help:"Write the configuration of a collector of the plant to this file." type:"path" placeholder:"FILE"`
+	Store     string `help:"Store that the collector writes to." default:"http://127.0.0.1:8086"`
+	Database  string `help:"Database in it." default:"kvarts"`
+
+	Truth string `help:"Write the model, all lots, steps, laboratory results, records and samples to this folder." type:"path" placeholder:"DIR"`
+	Log   string `help:"Write every sample of the servers, and why it was kept from a client, to this file, one JSON object a line." type:"path" placeholder:"FILE"`
+	JSON  bool   `help:"Print JSON: one line with the servers at the start, one with the counts at the end."`
 }
 
 func main() {
 	var opts options
 	kong.Parse(&opts, kong.Name("simplant"), kong.Description(description))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, opts, os.Stdout)
+	err := serve(ctx, &opts, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simplant:", err)
@@ -46,122 +62,129 @@ func main() {
 	}
 }
 
-// unit is one machine with its server.
-type unit struct {
-	machine machine.Machine
-	server  *uaserver.Server
-	runner  *machine.Runner
-}
-
-// serve runs the machines until ctx ends or opts.For is over.
-func serve(ctx context.Context, opts options, out io.Writer) (err error) {
-	if opts.For > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, opts.For)
-		defer cancel()
+// serve runs the plant until ctx ends or opts.For is over.
+func serve(ctx context.Context, opts *options, out io.Writer) (err error) {
+	faults, err := opts.faults()
+	if err != nil {
+		return err
+	}
+	model, err := opts.model()
+	if err != nil {
+		return err
 	}
 	log, closeLog, err := openLog(opts.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
+	truth, err := openTruth(opts.Truth, model)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, truth.close()) }()
 
-	var units []*unit
-	defer func() { err = errors.Join(err, closeAll(units)) }()
-	for i, m := range []machine.Machine{
-		machine.NewCZPuller(machine.Options{Seed: opts.Seed, Pace: opts.Pace}),
-		machine.NewWireSaw(machine.Options{Seed: opts.Seed + 1, Pace: opts.Pace}),
-	} {
-		u, err := start(ctx, m, opts, i, log)
-		if u != nil {
-			units = append(units, u)
-		}
-		if err != nil {
+	p, err := begin(opts, model, truth.observer(), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	if err := writeCollector(p, opts); err != nil {
+		return err
+	}
+	s := &show{out: out, plant: p, opts: opts, clock: areas.Clock(p.Now(), opts.Speed)}
+	if err := s.announce(); err != nil {
+		return err
+	}
+	if err := run(ctx, opts, p, s, faults); err != nil {
+		return err
+	}
+	return s.farewell()
+}
+
+// run lets the plant live, with faults, until ctx ends or opts.For is over.
+func run(ctx context.Context, opts *options, p *areas.Plant, s *show, faults []areas.Fault) error {
+	if opts.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, opts.For)
+		defer cancel()
+	}
+	for _, f := range faults {
+		if err := p.Inject(ctx, f); err != nil {
 			return err
 		}
-	}
-	if err := announce(out, units, opts.JSON); err != nil {
-		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	clock := machine.Clock(time.Now(), opts.Speed)
-	for _, u := range units {
-		g.Go(func() error { return u.runner.Run(gctx, clock) })
+	g.Go(func() error { return p.Run(gctx, s.clock) })
+	g.Go(func() error { return s.progress(gctx) })
+	return g.Wait()
+}
+
+// begin makes the plant, as it is after its past.
+func begin(opts *options, model *plant.Model, o world.Observer, log io.Writer) (*areas.Plant, error) {
+	now := telemetry.Now()
+	w, err := world.New(world.Options{Model: model, Seed: opts.Seed, Start: now.Add(-opts.Past), Process: areas.Processes})
+	if err != nil {
+		return nil, fmt.Errorf("make the plant %s: %w", model.Name, err)
 	}
-	if err := g.Wait(); err != nil {
+	past := o
+	past.Sample = nil // nobody looks before it is served, but lots are made
+	w.Observe(past, nil)
+	err = w.Advance(now)
+	var p *areas.Plant
+	if err == nil {
+		p, err = areas.New(areas.Options{World: w, Observer: o, Host: opts.Host, Port: opts.Port, History: opts.History, Log: func(string) io.Writer { return log }})
+	}
+	if err != nil {
+		w.Close()
+		return nil, fmt.Errorf("make the plant %s: %w", model.Name, err)
+	}
+	return p, nil
+}
+
+// model is the plant that the options name.
+func (o *options) model() (*plant.Model, error) {
+	if o.Plant != "" {
+		return plant.Load(o.Plant)
+	}
+	switch o.Scale {
+	case "1gw":
+		return plant.Parse("chain-1gw.yaml", plants.OneGW)
+	case "2gw":
+		return plant.Parse("chain-2gw.yaml", plants.TwoGW)
+	default:
+		return plant.Parse("demo.yaml", plants.Living)
+	}
+}
+
+func (o *options) faults() ([]areas.Fault, error) {
+	if o.Speed <= 0 {
+		return nil, fmt.Errorf("speed %g: a plant does not live backwards; write a number above 0", o.Speed)
+	}
+	faults := make([]areas.Fault, 0, len(o.Fault))
+	for _, text := range o.Fault {
+		f, err := areas.ParseFault(text)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+// writeCollector writes the collector's configuration where the options want it.
+func writeCollector(p *areas.Plant, o *options) error {
+	if o.Collector == "" {
+		return nil
+	}
+	text, err := p.CollectorConfig(areas.Collector{URL: o.Store, Database: o.Database, Fastest: o.Speed > 1})
+	if err != nil {
 		return err
 	}
-	return farewell(out, units, opts.JSON)
-}
-
-// start serves m on its own port.
-func start(ctx context.Context, m machine.Machine, opts options, i int, log io.Writer) (*unit, error) {
-	port := opts.Port
-	if port != 0 {
-		port += uint16(i)
+	if err := os.WriteFile(o.Collector, text, 0o600); err != nil {
+		return fmt.Errorf("write collector configuration: %w", err)
 	}
-	srv := uaserver.New(uaserver.Options{
-		Addr:           fmt.Sprintf("%s:%d", opts.Host, port),
-		ApplicationURI: m.URI() + ":server",
-		ProductName:    m.Name(),
-		Namespaces:     []string{m.URI()},
-		Log:            log,
-	})
-	r, err := machine.Attach(srv, m)
-	if err != nil {
-		return nil, err
-	}
-	u := &unit{machine: m, server: srv, runner: r}
-	if err := srv.Start(ctx); err != nil {
-		return u, fmt.Errorf("start %s: %w", m.Name(), err)
-	}
-	return u, nil
-}
-
-func closeAll(units []*unit) error {
-	errs := make([]error, 0, len(units))
-	for _, u := range units {
-		if err := u.server.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", u.machine.Name(), err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// announce tells where the machines are.
-func announce(out io.Writer, units []*unit, asJSON bool) error {
-	type place struct {
-		Name      string `json:"name"`
-		Endpoint  string `json:"endpoint"`
-		Namespace string `json:"namespace"`
-		Signals   int    `json:"signals"`
-	}
-	places := make([]place, 0, len(units))
-	for _, u := range units {
-		places = append(places, place{u.machine.Name(), u.server.Endpoint(), u.machine.URI(), len(u.machine.Signals())})
-	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(map[string]any{"servers": places})
-	}
-	for _, p := range places {
-		if _, err := fmt.Fprintf(out, "%-20s %-28s %d signals, namespace %s\n", p.Name, p.Endpoint, p.Signals, p.Namespace); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(out, "Ctrl-C stops.")
-	return err
-}
-
-// farewell reports what was generated.
-func farewell(out io.Writer, units []*unit, asJSON bool) error {
-	total, mutations := uint64(0), uint64(0)
-	for _, u := range units {
-		total += u.server.GeneratedCount()
-		mutations += u.server.Mutations()
-	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(map[string]uint64{"generated": total, "mutations": mutations})
-	}
-	_, err := fmt.Fprintf(out, "%d samples generated, %d requests to change something refused.\n", total, mutations)
-	return err
+	return nil
 }
