@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	pieces       = 120   // of a deposition, in each of which the rods gain mass evenly
-	slimMM       = 8.0   // diameter of the rods at the begin
-	thickMM      = 168.0 // and of a whole batch
-	slowing      = 0.5   // the diameter grows with time to this power: the mass evenly, as the feed of chlorosilanes allows
-	radiating    = 20.0  // mm: power is in proportion to the diameter and this
+	pieces    = 120   // of a deposition, in each of which the rods gain mass evenly
+	slimMM    = 8.0   // diameter of the rods at the begin
+	thickMM   = 168.0 // and of a whole batch
+	slowing   = 0.5   // the diameter grows with time to this power: the mass evenly, as the feed of chlorosilanes allows
+	radiating = 20.0  // mm: power is in proportion to the diameter and this
 )
 
 // growth is the plan of a deposition.

@@ -212,10 +212,10 @@ func (u *Unit) reading(s *signal) telemetry.Value {
 // count is what the unit counted for s.
 func (u *Unit) count(s *signal) float64 {
 	total, bad := u.made()
-	switch {
-	case s.kind == badOnes:
+	switch s.kind {
+	case badOnes:
 		return bad
-	case s.kind == goodOnes:
+	case goodOnes:
 		return total - bad
 	default:
 		return total
