@@ -224,8 +224,12 @@ func (g *gathering) proofBefore(ctx context.Context, t, floor telemetry.Instant)
 	}
 }
 
-// onChange says that silence of the role's signal means no change, in every model that tells of the core.
+// onChange says that silence of the role's signal means no change, in every model that tells of the core. A register's does not: it
+// is used all the time, and what it counted from one reading to the next is spread over all of that.
 func (g *gathering) onChange(r role) bool {
+	if r == roleEnergy {
+		return false
+	}
 	found := false
 	for _, e := range g.eras {
 		if e.unit == nil || e.Meet(g.core).Empty() {
@@ -247,7 +251,7 @@ func (g *gathering) counter(r role) *ledger.Counter {
 		return nil
 	}
 	c := &ledger.Counter{Rules: g.rules(r), Swaps: g.said.swaps[r]}
-	if r != roleEnergy && g.onChange(r) {
+	if g.onChange(r) {
 		c.OnChange, c.Beat = true, beat
 		c.Blind = g.blind(r, t)
 	}

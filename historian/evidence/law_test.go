@@ -70,10 +70,10 @@ func randomLines(t testing.TB, seed uint64, v calendar.Interval) []string {
 	return out
 }
 
-// twoModels is a model, and another one from noon of the second day on.
-func twoModels(t testing.TB) plant.History {
-	m := mustParse(t, model(t, "ideal", "1.7", "codes", "{0: idle, 1: run, 2: planned, 3: idle, 42: stop}"))
-	return plant.NewHistory(append(history(t), plant.Version{Model: m, Effective: at(t, "03T12:00"), Known: at(t, "03T12:00"), By: "test", Hash: m.Hash})...)
+// twoModels is a model, and another one from noon of the second day on; parts are of both.
+func twoModels(t testing.TB, parts ...string) plant.History {
+	m := mustParse(t, model(t, append([]string{"ideal", "1.7", "codes", "{0: idle, 1: run, 2: planned, 3: idle, 42: stop}"}, parts...)...))
+	return plant.NewHistory(append(history(t, parts...), plant.Version{Model: m, Effective: at(t, "03T12:00"), Known: at(t, "03T12:00"), By: "test", Hash: m.Hash})...)
 }
 
 // Law 6 from end to end: whatever was recorded, the facts of windows that are gathered one by one add up to those of the
@@ -83,7 +83,7 @@ func TestGatheredWindowsAddUp(t *testing.T) {
 		c := mustClient(t, embedded(t))
 		all := calendar.Interval{From: at(t, "02T00:00"), To: at(t, "05T00:00")}
 		mustWrite(t, c, randomLines(t, seed, all)...)
-		h := twoModels(t)
+		h := twoModels(t, "register", []string{"periodic", "on_change"}[seed%2])
 		whole := calendar.Interval{From: at(t, "02T06:00"), To: at(t, "04T18:00")}
 		in, _ := mustGather(t, c, h, "ws01", whole, at(t, "04T20:00"))
 		want := mustFacts(t, in, whole)

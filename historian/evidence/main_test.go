@@ -165,7 +165,7 @@ classes:
       - {name: state, kind: state, node: s=State}
       - {name: total, kind: counter, node: s=Total}
       - {name: scrap, kind: counter, node: s=Scrap}
-      - {name: energy_kwh, kind: register, unit: kWh, node: s=Energy, reporting: periodic}
+      - {name: energy_kwh, kind: register, unit: kWh, node: s=Energy, reporting: <register>}
       - {name: power_kw, unit: kW, range: [0, 150], node: s=Power}
       - {name: recipe, kind: text, node: s=Recipe}
       - {name: reason_code, kind: state, node: s=Reason}
@@ -184,6 +184,7 @@ func model(t testing.TB, parts ...string) string {
 		text = strings.ReplaceAll(text, "<"+parts[i]+">", parts[i+1])
 	}
 	text = strings.ReplaceAll(text, "<ideal>", "1.6")
+	text = strings.ReplaceAll(text, "<register>", "periodic")
 	return strings.ReplaceAll(text, "<codes>", "{0: idle, 1: run, 2: setup, 3: stop}")
 }
 
