@@ -210,7 +210,7 @@ func (a *asked) row(t *testing.T, what string, row *answer.Row, q *question) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range truth.Within(&got, &all, want.Cuts) {
+	for _, d := range a.outOfBounds(row.Subject, &got, &all, want.Cuts) {
 		t.Errorf("%s: what an undisturbed observer knows is out of bounds: %s", what, d)
 	}
 }

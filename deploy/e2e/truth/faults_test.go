@@ -2,15 +2,19 @@ package truth_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"kvarts/deploy/e2e/factory"
+	"kvarts/deploy/simplant/truth"
 	"kvarts/deploy/simplant/truth/contract"
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/answer"
 	"kvarts/historian/calendar"
+	"kvarts/historian/exact"
 	"kvarts/historian/plant"
 	"kvarts/historian/telemetry"
 )
@@ -123,10 +127,25 @@ func (a *asked) bounded(s answer.Subject, w calendar.Interval) bool {
 	return true
 }
 
-// misleads says that what is seen during a fault is not so: a value that stands, a time that is off, a batch that has ended.
+// misleads says that what is seen because of a fault is not so: a value that stands, a time that is off, a batch that has ended
+// (what was made of it until then, nobody saw, and its counter does not say that something is missing).
 func (a *asked) misleads(f *world.Fault) bool {
+	if f.Kind == world.Stuck || f.Kind == world.Skewed {
+		return true
+	}
 	u, _ := a.model.Unit(f.Unit)
-	return f.Kind == world.Stuck || f.Kind == world.Skewed || u.Class.Batch != nil && f.Signal == u.Class.Batch.Name
+	if f.Signal != "" && f.Signal != nameOf(u.Class.Batch) && f.Signal != nameOf(u.Class.Progress) || u.Class.Progress == nil {
+		return false
+	}
+	clear, _ := a.clear.Unit(f.Unit)
+	return slices.ContainsFunc(clear.Total.Swaps, func(s contract.Swap) bool { return f.Holds(s.At) })
+}
+
+func nameOf(s *plant.Signal) string {
+	if s == nil {
+		return ""
+	}
+	return s.Name
 }
 
 // cut are the times over which something of a unit was counted, or found bad, that hold a border; none at the ends of the record.
@@ -153,9 +172,68 @@ func (a *asked) cut(id string, border telemetry.Instant) []calendar.Interval {
 			out = append(out, v)
 		}
 	}
-	for _, r := range u.ScrapReports {
+	for _, r := range u.ScrapReports { // shared out by what was made at each moment
 		if r.Made.Holds(border) {
 			out = append(out, r.Made)
+		}
+	}
+	return out
+}
+
+// outOfBounds says in words where a product's bounds exclude what is true. An undisturbed observer may not know all either (a
+// window begins before the record, a power reading does not hold to the next): then its bounds must lie in the product's.
+func (a *asked) outOfBounds(s answer.Subject, product, clear *contract.Answer, cuts contract.Cuts) []string {
+	if p, ok := clear.Numbers["P"]; ok && p.Cmp(exact.Int(1)) > 0 || product.Reason == "no_ideal" {
+		return nil // bounds rest on ideals, and on no piece that takes less
+	}
+	least, most := bound(clear, "low"), bound(clear, "high")
+	for i := range a.faults {
+		u, _ := a.clear.Unit(a.faults[i].Unit)
+		x, ok := clear.Numbers["PBT_s"]
+		if !ok || x.Sign() <= 0 || !slices.Contains(a.units(s), u.ID) {
+			continue
+		}
+		// A stop of which not all was seen cannot be called minor: then it costs availability.
+		shift(most.Numbers, "A", u.MinorStop.Quo(x).Neg())
+		// What was counted over it was perhaps made before or after it, faster: then less was made in it than an even share.
+		shift(least.Numbers, "A", a.around(u).Quo(x))
+	}
+	below := slices.DeleteFunc(truth.Within(product, &least, cuts), func(d string) bool { return !strings.Contains(d, "below") })
+	above := slices.DeleteFunc(truth.Within(product, &most, cuts), func(d string) bool { return !strings.Contains(d, "above") })
+	return append(below, above...)
+}
+
+// around is at most how long, in seconds, what was counted over a fault took besides: from the reading before to that after it,
+// and a piece that was begun before.
+func (a *asked) around(u *contract.Unit) exact.Num {
+	unit, _ := a.model.Unit(u.ID)
+	var ideal exact.Num
+	for i := range u.Ideals {
+		ideal = exact.Max(ideal, u.Ideals[i].Seconds)
+	}
+	every := max(beat, cadences[a.seed%uint64(len(cadences))][0])
+	if unit.Class.Total != nil && unit.Class.Total.Reporting == plant.PerBatch {
+		every = a.window.Duration()
+	}
+	return exact.Int(2 * int64(every/time.Second)).Add(ideal.Mul(exact.Int(2)))
+}
+
+// shift adds to a number where there is one.
+func shift(numbers map[string]exact.Num, key string, by exact.Num) {
+	if x, ok := numbers[key]; ok {
+		numbers[key] = x.Add(by)
+	}
+}
+
+// bound is an answer with its own lower, or upper, bounds in the place of what is bounded.
+func bound(a *contract.Answer, side string) contract.Answer {
+	out := *a
+	out.Numbers = maps.Clone(a.Numbers)
+	for key, of := range map[string]string{"A": "A_" + side, contract.KeyOEE: "OEE_" + side, contract.KeyEkWh: "E_" + side + "_kwh"} {
+		if x, ok := a.Numbers[of]; ok {
+			out.Numbers[key] = x
+		} else {
+			delete(out.Numbers, key)
 		}
 	}
 	return out
