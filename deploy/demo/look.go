@@ -69,13 +69,15 @@ type looker struct {
 
 // look makes a picture; what is of a week only when it is due, else it is that of before.
 func (l *looker) look(ctx context.Context, before *picture, week bool) *picture {
-	out := &picture{}
-	steps := []func(context.Context, *picture) error{l.day, l.states, l.limits}
-	if week || before == nil {
-		steps = append([]func(context.Context, *picture) error{l.week, l.energy}, steps...)
-	} else {
+	out := &picture{chain: kpi.Value{Null: true}}
+	if before != nil {
 		out.week, out.stages, out.chain = before.week, before.stages, before.chain
 	}
+	var steps []func(context.Context, *picture) error
+	if week {
+		steps = append(steps, l.week, l.energy)
+	}
+	steps = append(steps, l.day, l.states, l.limits)
 	for _, step := range steps {
 		if err := step(ctx, out); err != nil {
 			if before != nil {
@@ -130,11 +132,28 @@ func (l *looker) day(ctx context.Context, out *picture) error {
 		}
 		oee[r.Subject.ID] = r.Result.Get(kpi.OEE)
 	})
-	out.units = slices.Clone(out.week)
-	for i := range out.units {
-		out.units[i].day = oee[out.units[i].id]
+	week := map[string]*unitLine{}
+	for i := range out.week {
+		week[out.week[i].id] = &out.week[i]
+	}
+	for _, u := range l.model.Units {
+		if u.Class.State == nil {
+			continue // a meter
+		}
+		line := unknownLine(u.ID)
+		if w := week[u.ID]; w != nil {
+			line = *w
+		}
+		line.day = oee[u.ID]
+		out.units = append(out.units, line)
 	}
 	return err
+}
+
+// unknownLine is a machine of which nothing was asked yet.
+func unknownLine(id string) unitLine {
+	null := kpi.Value{Null: true}
+	return unitLine{id: id, oee: null, a: null, p: null, q: null, low: null, high: null}
 }
 
 // shares divides planned time.

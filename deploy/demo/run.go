@@ -172,8 +172,13 @@ func (d *demo) present(ctx context.Context) error {
 	return machines.Wait()
 }
 
-// keepLedger computes the slices of what is over, as `historian serve --ledger` does.
+// keepLedger computes the slices of what is over, as `historian serve --ledger` does; not before there is something to see.
 func (d *demo) keepLedger(ctx context.Context) {
+	for pic := d.pic.Load(); pic == nil || pic.week == nil; pic = d.pic.Load() {
+		if !rest(ctx, paintEvery) {
+			return
+		}
+	}
 	k := keeper.New(d.client, keeper.Options{})
 	_ = k.Run(ctx, ledgerEvery, func(_ keeper.Report, err error) {
 		if err != nil && ctx.Err() == nil && !d.options.chaos {
@@ -193,6 +198,7 @@ func (d *demo) keepBook(ctx context.Context) {
 
 // keepLooking asks for the picture again and again.
 func (d *demo) keepLooking(ctx context.Context) {
+	d.pic.Store(d.look.look(ctx, nil, false)) // what is quick first
 	var week time.Time
 	for {
 		due := time.Since(week) > weekEvery

@@ -35,7 +35,8 @@ func (d *demo) settle(ctx context.Context) (*result, error) {
 	if err := d.past.kept.write(d.dir); err != nil {
 		return nil, err
 	}
-	pic := d.look.look(ctx, nil, true)
+	shown := d.pic.Load()
+	pic := d.look.look(ctx, shown, shown == nil || shown.week == nil) // a week changes little in the minute since it was asked for
 	if pic.err != nil {
 		return nil, pic.err
 	}
