@@ -116,6 +116,9 @@ func (a *asked) bounded(s answer.Subject, w calendar.Interval) bool {
 				return false
 			}
 		}
+		if s.Level == answer.Line && a.sharesScrap(id) {
+			return false
+		}
 		for _, border := range []telemetry.Instant{w.From, w.To} {
 			for _, v := range a.cut(id, border) {
 				if slices.ContainsFunc(a.faults, func(f world.Fault) bool { return f.Unit == id && !f.Meet(v).Empty() }) {
@@ -125,6 +128,15 @@ func (a *asked) bounded(s answer.Subject, w calendar.Interval) bool {
 		}
 	}
 	return true
+}
+
+// sharesScrap says that scrap was reported later of a time in which something went wrong: how much of it belongs to the line's time
+// and how much to other time of the unit is an estimate.
+func (a *asked) sharesScrap(id string) bool {
+	u, _ := a.clear.Unit(id)
+	return slices.ContainsFunc(u.ScrapReports, func(r contract.ScrapReport) bool {
+		return slices.ContainsFunc(a.faults, func(f world.Fault) bool { return f.Unit == id && !f.Meet(r.Made).Empty() })
+	})
 }
 
 // misleads says that what is seen because of a fault is not so: a value that stands, a time that is off, a batch that has ended
@@ -187,12 +199,21 @@ func (a *asked) outOfBounds(s answer.Subject, product, clear *contract.Answer, c
 		return nil // bounds rest on ideals, and on no piece that takes less
 	}
 	least, most := bound(clear, "low"), bound(clear, "high")
+	// Time of which nobody saw that it was planned not to be used counts as if it should have been used.
+	if p, ok := product.Numbers["PBT_s"]; ok && p.Sign() > 0 {
+		part := clear.Numbers["PBT_s"].Quo(p)
+		scale(least.Numbers, contract.KeyOEE, part)
+		scale(most.Numbers, contract.KeyOEE, part)
+	}
 	for i := range a.faults {
 		u, _ := a.clear.Unit(a.faults[i].Unit)
 		x, ok := clear.Numbers["PBT_s"]
 		if !ok || x.Sign() <= 0 || !slices.Contains(a.units(s), u.ID) {
 			continue
 		}
+		// Progress is shown in steps: what was made before and after what was not seen is known to a step.
+		shift(most.Numbers, contract.KeyOEE, a.step(u).Quo(x).Neg())
+		shift(least.Numbers, contract.KeyOEE, a.step(u).Quo(x))
 		// A stop of which not all was seen cannot be called minor: then it costs availability.
 		shift(most.Numbers, "A", u.MinorStop.Quo(x).Neg())
 		// What was counted over it was perhaps made before or after it, faster: then less was made in it than an even share.
@@ -218,10 +239,36 @@ func (a *asked) around(u *contract.Unit) exact.Num {
 	return exact.Int(2 * int64(every/time.Second)).Add(ideal.Mul(exact.Int(2)))
 }
 
+// steps is how finely the simulated sensors show their range: as converters of 14 bits do.
+const steps = 1 << 14
+
+// step is what one step of a unit's progress is worth, in ideal seconds; 0 where it has none.
+func (a *asked) step(u *contract.Unit) exact.Num {
+	unit, _ := a.model.Unit(u.ID)
+	p := unit.Class.Progress
+	if p == nil || p.Range == nil {
+		return exact.Num{}
+	}
+	quantity, _ := unit.BatchQuantity("").At(a.window.From)
+	full, _ := unit.Class.ProgressFull.At(a.window.From)
+	var ideal exact.Num
+	for i := range u.Ideals {
+		ideal = exact.Max(ideal, u.Ideals[i].Seconds)
+	}
+	return p.Range.High.Sub(p.Range.Low).Quo(exact.Int(steps)).Mul(quantity).Quo(full).Mul(ideal)
+}
+
 // shift adds to a number where there is one.
 func shift(numbers map[string]exact.Num, key string, by exact.Num) {
 	if x, ok := numbers[key]; ok {
 		numbers[key] = x.Add(by)
+	}
+}
+
+// scale multiplies a number where there is one.
+func scale(numbers map[string]exact.Num, key string, by exact.Num) {
+	if x, ok := numbers[key]; ok {
+		numbers[key] = x.Mul(by)
 	}
 }
 
