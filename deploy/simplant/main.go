@@ -45,7 +45,7 @@ type options struct {
 	Store     string `help:"Store that the collector writes to." default:"http://127.0.0.1:8086"`
 	Database  string `help:"Database in it." default:"kvarts"`
 
-	Truth string `help:"Write the model, all lots, steps, laboratory results, records and samples to this folder." type:"path" placeholder:"DIR"`
+	Truth string `help:"Write what really happens to this folder: model, samples, lots, steps, laboratory results, records; and at the end what CONFORMANCE.md says of it." type:"path" placeholder:"DIR"`
 	Log   string `help:"Write every sample of the servers, and why it was kept from a client, to this file, one JSON object a line." type:"path" placeholder:"FILE"`
 	JSON  bool   `help:"Print JSON: one line with the servers at the start, one with the counts at the end."`
 }
@@ -54,6 +54,7 @@ func main() {
 	var opts options
 	kong.Parse(&opts, kong.Name("simplant"), kong.Description(description))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the truth
 	err := serve(ctx, &opts, os.Stdout)
 	stop()
 	if err != nil {
@@ -77,13 +78,21 @@ func serve(ctx context.Context, opts *options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	truth, err := openTruth(opts.Truth, model)
+	now := telemetry.Now()
+	w, err := world.New(world.Options{
+		Model: model, Seed: opts.Seed, Start: now.Add(-opts.Past), Process: areas.Processes, KeepSegments: opts.Truth != "",
+	})
+	if err != nil {
+		return fmt.Errorf("make the plant %s: %w", model.Name, err)
+	}
+	defer w.Close()
+	truth, err := openFolder(opts.Truth, w, w.Now(), len(faults) > 0)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, truth.close()) }()
 
-	p, err := begin(opts, model, truth.observer(), log)
+	p, err := begin(opts, w, now, truth, log)
 	if err != nil {
 		return err
 	}
@@ -98,10 +107,14 @@ func serve(ctx context.Context, opts *options, out io.Writer) (err error) {
 	if err := s.announce(); err != nil {
 		return err
 	}
-	if err := run(ctx, opts, p, s, faults); err != nil {
+	if err := errors.Join(run(ctx, opts, p, s, faults), s.reckons()); err != nil {
 		return err
 	}
-	return s.farewell()
+	far, err := truth.finish()
+	if err != nil {
+		return err
+	}
+	return s.farewell(far)
 }
 
 // run lets the plant live, with faults, until ctx ends or opts.For is over.
@@ -122,24 +135,17 @@ func run(ctx context.Context, opts *options, p *areas.Plant, s *show, faults []a
 	return g.Wait()
 }
 
-// begin makes the plant, as it is after its past.
-func begin(opts *options, model *plant.Model, o world.Observer, log io.Writer) (*areas.Plant, error) {
-	now := telemetry.Now()
-	w, err := world.New(world.Options{Model: model, Seed: opts.Seed, Start: now.Add(-opts.Past), Process: areas.Processes})
-	if err != nil {
-		return nil, fmt.Errorf("make the plant %s: %w", model.Name, err)
+// begin lives through the past of w up to now, and makes the plant that serves it. Nobody looks at the past but truth.
+func begin(opts *options, w *world.World, now telemetry.Instant, truth *folder, log io.Writer) (*areas.Plant, error) {
+	o := truth.observer()
+	w.Observe(o, world.AsTheModelSays)
+	if err := w.Advance(now); err != nil {
+		return nil, fmt.Errorf("live through the past of plant %s: %w", w.Model().Name, err)
 	}
-	past := o
-	past.Sample = nil // nobody looks before it is served, but lots are made
-	w.Observe(past, nil)
-	err = w.Advance(now)
-	var p *areas.Plant
-	if err == nil {
-		p, err = areas.New(areas.Options{World: w, Observer: o, Host: opts.Host, Port: opts.Port, History: opts.History, Log: func(string) io.Writer { return log }})
-	}
+	truth.serve(now)
+	p, err := areas.New(areas.Options{World: w, Observer: o, Host: opts.Host, Port: opts.Port, History: opts.History, Log: func(string) io.Writer { return log }})
 	if err != nil {
-		w.Close()
-		return nil, fmt.Errorf("make the plant %s: %w", model.Name, err)
+		return nil, fmt.Errorf("make the plant %s: %w", w.Model().Name, err)
 	}
 	return p, nil
 }

@@ -120,19 +120,39 @@ func (s *show) progress(ctx context.Context) error {
 	}
 }
 
-// farewell tells what was generated.
-func (s *show) farewell() error {
-	generated, kept, mutations := uint64(0), uint64(0), uint64(0)
+// reckons tells that the end takes a while.
+func (s *show) reckons() error {
+	if s.opts.JSON || s.opts.Truth == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(s.out, "Reckoning the truth into %s (Ctrl-C leaves it)\n", s.opts.Truth)
+	return err
+}
+
+// counts are what is told at the end.
+type counts struct {
+	Generated uint64     `json:"generated"`
+	Filtered  uint64     `json:"filtered"`
+	Mutations uint64     `json:"mutations"`
+	Distance  *distances `json:"distance,omitempty"`
+}
+
+// farewell tells what was generated, and how far its sampled truth is from the continuous one; far is nil without a truth.
+func (s *show) farewell(far *distances) error {
+	c := counts{Distance: far}
 	for _, x := range s.plant.Servers() {
-		generated += x.UA.GeneratedCount()
-		mutations += x.UA.Mutations()
+		c.Generated += x.UA.GeneratedCount()
+		c.Mutations += x.UA.Mutations()
 		for _, n := range x.UA.Filtered() {
-			kept += n
+			c.Filtered += n
 		}
 	}
 	if s.opts.JSON {
-		return json.NewEncoder(s.out).Encode(map[string]uint64{"generated": generated, "filtered": kept, "mutations": mutations})
+		return json.NewEncoder(s.out).Encode(c)
 	}
-	_, err := fmt.Fprintf(s.out, "%d samples generated, %d kept from clients; %d requests to change something refused.\n", generated, kept, mutations)
-	return err
+	_, err := fmt.Fprintf(s.out, "%d samples generated, %d kept from clients; %d requests to change something refused.\n", c.Generated, c.Filtered, c.Mutations)
+	if err != nil || far == nil {
+		return err
+	}
+	return far.table(s.out)
 }
