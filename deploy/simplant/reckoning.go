@@ -151,10 +151,18 @@ func (r *reckoning) writeVector(dir string, s sight, a *truth.Answers, id string
 func (r *reckoning) distance(a *truth.Answers, id string, w calendar.Interval, said *contract.Answer) truth.Distance {
 	known, _ := a.Unit(id)
 	u, _ := r.world.Unit(id)
-	var load [][]world.Segment
-	for _, x := range u.Measured() {
-		load = append(load, x.Segments())
+	c := truth.Integrate(known, u.Segments(), w, loads(u)...)
+	if u.Class.State == nil { // a meter has no time that could be used
+		c.OEE = nil
 	}
-	c := truth.Integrate(known, u.Segments(), w, load...)
 	return truth.NewDistance(id, w, said, &c)
+}
+
+// loads are what a meter measures besides its own load, through other meters, too.
+func loads(u *world.Unit) [][]world.Segment {
+	var out [][]world.Segment
+	for _, x := range u.Measured() {
+		out = append(append(out, x.Segments()), loads(x)...)
+	}
+	return out
 }
