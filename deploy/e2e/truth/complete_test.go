@@ -10,7 +10,6 @@ import (
 	"kvarts/historian/answer"
 	"kvarts/historian/influx"
 	"kvarts/historian/keeper"
-	"kvarts/historian/telemetry"
 )
 
 // keep runs one round of the ledger at the present.
@@ -41,27 +40,32 @@ func (l *life) live(t testing.TB, c *influx.Client) {
 	l.enterRecords(t, c, n)
 }
 
-// TestComplete: where everything was seen, the product says what the contract says, whether from raw data or from what is stored.
+// TestComplete: where everything was seen, the product says what the contract says, whether from raw data or from what is stored;
+// and what it says of lots and their energy is what the simulator knows.
 func TestComplete(t *testing.T) {
-	for seed := range seeds() {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			t.Parallel()
-			l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 14*time.Hour + time.Duration(seed%4)*4*time.Hour})
-			c := factory.Embedded(t)
-			start := time.Now()
-			l.live(t, c)
-			t.Logf("lived and written: %s", time.Since(start))
-			start = time.Now()
-			a := l.newAsked(t, answer.New(c, func() telemetry.Instant { return l.Now() }))
-			questions := l.questions()
-			a.ask(t, questions, true)
-			t.Logf("raw: %s, %d rows", time.Since(start), a.rows)
-			start = time.Now()
-			l.keep(t, c)
-			t.Logf("keep: %s", time.Since(start))
-			start = time.Now()
-			a.ask(t, questions, false)
-			t.Logf("stored: %s, %d rows", time.Since(start), a.rows)
-		})
-	}
+	var far distances
+	var saw sights
+	t.Run("lives", func(t *testing.T) {
+		for seed := range seeds() {
+			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+				t.Parallel()
+				l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 14*time.Hour + time.Duration(seed%4)*4*time.Hour})
+				c := factory.Embedded(t)
+				l.live(t, c)
+				a := l.newAsked(t, answer.New(c, l.Now))
+				questions := l.questions()
+				a.ask(t, questions, true)
+				l.keep(t, c)
+				a.ask(t, questions, false)
+				l.enterBook(t, c)
+				l.genealogy(t, a.engine, a.want[0], seed%2 == 0)
+				l.conserved(t)
+				far.add(t, l, a.want[0])
+				saw.add(t, l, a.want[0])
+				t.Logf("%d rows, %d lots, %d steps", a.rows, len(l.lots), len(l.steps))
+			})
+		}
+	})
+	far.report(t)
+	saw.report(t)
 }

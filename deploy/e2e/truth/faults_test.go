@@ -199,6 +199,9 @@ func (a *asked) outOfBounds(s answer.Subject, product, clear *contract.Answer, c
 		return nil // bounds rest on ideals, and on no piece that takes less
 	}
 	least, most := bound(clear, "low"), bound(clear, "high")
+	if s.Level == answer.Line { // counted and uncounted time of the way out are not bounded one by one
+		most.Numbers[contract.KeyOEE] = clear.Numbers[contract.KeyOEE]
+	}
 	// Time of which nobody saw that it was planned not to be used counts as if it should have been used.
 	if p, ok := product.Numbers["PBT_s"]; ok && p.Sign() > 0 {
 		part := clear.Numbers["PBT_s"].Quo(p)

@@ -10,7 +10,7 @@
 //	  └────Lab ────────► sums of this package ───────────────────────► grades
 //
 // Each seed is another plant, another begin, another cadence and other windows, so that all borders cut something in some of
-// them; TestEverySight says which.
+// them; TestComplete says what was seen.
 package truth_test
 
 import (
