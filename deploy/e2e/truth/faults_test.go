@@ -199,8 +199,8 @@ func (a *asked) outOfBounds(s answer.Subject, product, clear *contract.Answer, c
 		return nil // bounds rest on ideals, and on no piece that takes less
 	}
 	least, most := bound(clear, "low"), bound(clear, "high")
-	if s.Level == answer.Line { // counted and uncounted time of the way out are not bounded one by one
-		most.Numbers[contract.KeyOEE] = clear.Numbers[contract.KeyOEE]
+	if x := clear.Numbers["PBT_s"]; s.Level == answer.Line && x.Sign() > 0 { // what is not counted of a line is made at its pace, an estimate
+		shift(most.Numbers, contract.KeyOEE, clear.Numbers["UNCOUNTED_s"].Quo(x).Neg())
 	}
 	// Time of which nobody saw that it was planned not to be used counts as if it should have been used.
 	if p, ok := product.Numbers["PBT_s"]; ok && p.Sign() > 0 {

@@ -14,12 +14,14 @@
 package truth_test
 
 import (
+	"runtime/debug"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // stores that live for seconds: half the time would go into collecting what is thrown away with them
 	goleak.VerifyTestMain(m,
 		// The engine of the embedded store starts these at import and never ends them.
 		goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
