@@ -39,7 +39,9 @@ func (b *bar) show(share float64, note string) {
 	}
 	const width = 30
 	full := int(share*width + 0.5)
-	fmt.Fprintf(b.out, "\r%s %s%s %3.0f %%  %s\x1b[K", b.title, strings.Repeat("█", full), strings.Repeat("░", width-full), share*100, note)
+	line := fmt.Sprintf("%s %s%s %3.0f %%  %s", b.title, strings.Repeat("█", full), strings.Repeat("░", width-full), share*100, note)
+	columns, _ := (&screen{out: b.out}).size()
+	fmt.Fprintf(b.out, "\r%s\x1b[K", cut(line, columns-1)) // a line that reaches the edge would not be drawn in place
 }
 
 // end says what it came to.

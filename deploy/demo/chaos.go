@@ -61,7 +61,7 @@ func (c *chaos) run(ctx context.Context) error {
 			if err = c.store.kill(); err == nil {
 				rest(ctx, chaosLasts)
 				c.say("the store is started again")
-				err = c.store.start(context.WithoutCancel(ctx))
+				err = c.store.again(context.WithoutCancel(ctx))
 			}
 		case 3:
 			c.say("the line to %s is dead: nothing is answered, nothing closed, for %s", s.Name, chaosLasts)

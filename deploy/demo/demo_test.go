@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,10 +155,161 @@ func TestUsage(t *testing.T) {
 		args []string
 		code int
 	}{
-		{[]string{"--help"}, 0}, {[]string{"--wrong"}, 2}, {[]string{"more"}, 2}, {[]string{"--for", "soon"}, 2},
+		{[]string{"--help"}, 0}, {[]string{"--wrong"}, 2}, {[]string{"more"}, 2}, {[]string{"--for", "soon"}, 2}, {[]string{"--for", "-1s"}, 2},
 	} {
 		if code := command(context.Background(), c.args); code != c.code {
 			t.Errorf("%q ends with %d, want %d", c.args, code, c.code)
 		}
+	}
+}
+
+// TestFolder is who may have the plant's folder, and what is never deleted in it.
+func TestFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "plant")
+	first, err := takeFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeFolder(dir); err == nil || !strings.Contains(err.Error(), "another demo runs in "+dir) {
+		t.Errorf("a second demo in the same folder: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{keptName, filepath.Join(storeDir, "data"), "of somebody else"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := takeFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if err := forget(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, stays := range map[string]bool{keptName: false, storeDir: false, "of somebody else": true, lockName: true} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != stays {
+			t.Errorf("%s: %v, want it to stay: %v", name, err, stays)
+		}
+	}
+
+	source := t.TempDir() // a folder with a store in it that is none
+	if err := os.Mkdir(filepath.Join(source, storeDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeFolder(source); err == nil || !strings.Contains(err.Error(), "other things") {
+		t.Errorf("a folder of somebody else: %v", err)
+	}
+}
+
+// TestLockIsAwaited is the next store's process while the last one still closes.
+func TestLockIsAwaited(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	first, err := lock(t.Context(), name, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		f, err := lock(t.Context(), name, time.Minute)
+		got <- errors.Join(err, f.Close())
+	}()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStoreEndsByItself takes the store's process away, as somebody does who wants to see what happens.
+func TestStoreEndsByItself(t *testing.T) {
+	p, err := startStore(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.addr = strings.TrimPrefix(p.url, "http://") // where it comes back
+	ctx, cancel := context.WithCancel(t.Context())
+	said, kept := make(chan string, 1), make(chan error, 1)
+	go func() { kept <- p.keep(ctx, func(how string) { said <- how }) }()
+	first := p.current()
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if how := <-said; !strings.Contains(how, "killed") {
+		t.Errorf("it ended: %s", how)
+	}
+	cancel() // it starts again all the same
+	if err := <-kept; err != nil {
+		t.Fatal(err)
+	}
+	if p.current() == first {
+		t.Error("it was not started again")
+	}
+	if err := p.answers(t.Context(), p.current()); err != nil {
+		t.Error(err)
+	}
+	if err := p.kill(); err != nil {
+		t.Error(err)
+	}
+	if err := p.keep(cancelled(t), nil); err != nil { // an end that was meant is nothing to speak of
+		t.Error(err)
+	}
+	if err := p.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func cancelled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// TestEarly is a Ctrl-C before there is anything to see: words, not what it broke off.
+func TestEarly(t *testing.T) {
+	o := options{dir: t.TempDir(), seed: 1, store: "127.0.0.1:0", status: "127.0.0.1:0"}
+	var out bytes.Buffer
+	if _, err := run(cancelled(t), o, &out, false); !errors.Is(err, errEarly) {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(o.dir, workDir)); err == nil {
+		t.Error("the folder of the run is left")
+	}
+}
+
+func TestRecent(t *testing.T) {
+	r := &recent{name: filepath.Join(t.TempDir(), "log"), span: time.Hour}
+	begin := time.Unix(1_000_000, 0)
+	if err := r.begin(begin); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		at   time.Duration
+		want string
+		lost bool
+	}{
+		{0, "0", false},
+		{59 * time.Minute, "01", false},
+		{time.Hour, "012", false},
+		{90 * time.Minute, "0123", false},
+		{2 * time.Hour, "234", true},
+		{9 * time.Hour, "45", true},
+	} {
+		if _, err := r.write(begin.Add(c.at), []byte(strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		if err := r.read(func(from io.Reader) (err error) { got, err = io.ReadAll(from); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != c.want || r.lost != c.lost {
+			t.Errorf("after %s: %q, something lost: %v; want %q, %v", c.at, got, r.lost, c.want, c.lost)
+		}
+	}
+	if err := r.file.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

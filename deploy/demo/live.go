@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,12 +31,13 @@ type live struct {
 	agent  *agent.Agent
 	config string            // file
 	begun  telemetry.Instant // when the past ended
-	stop   func() error      // ends the collector
+	stop   func() error      // ends the collector; the error is of the first time
+	over   <-chan struct{}   // the collector has ended
 }
 
 // goLive puts servers before the plant as it is now.
 func goLive(d *demo) (l *live, err error) {
-	l = &live{demo: d, logs: &logs{dir: d.work, files: map[string]*os.File{}}, begun: d.past.world.Now(), stop: func() error { return nil }}
+	l = &live{demo: d, logs: &logs{dir: d.work, files: map[string]*recent{}}, begun: d.past.world.Now(), stop: func() error { return nil }}
 	if l.plant, err = areas.New(areas.Options{World: d.past.world, Observer: d.past.watch(world.Observer{}), Log: l.logs.of}); err != nil {
 		return l, err
 	}
@@ -54,49 +56,25 @@ func goLive(d *demo) (l *live, err error) {
 	return l, err
 }
 
-// close ends servers and world.
+// close ends collector, servers and world.
 func (l *live) close() error {
 	if l.plant == nil {
 		l.demo.past.world.Close()
 		return nil
 	}
-	return errors.Join(l.plant.Close(), l.logs.close())
-}
-
-// logs are the files in which the plant's servers write down what they make.
-type logs struct {
-	dir   string
-	files map[string]*os.File
-	err   error
-}
-
-func (l *logs) of(server string) io.Writer {
-	f, err := os.Create(filepath.Join(l.dir, server+".samples.jsonl"))
-	if err != nil {
-		l.err = errors.Join(l.err, fmt.Errorf("make the log of %s: %w", server, err))
-		return nil
-	}
-	l.files[server] = f
-	return f
-}
-
-func (l *logs) close() error {
-	var errs []error
-	for _, f := range l.files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(l.stop(), l.plant.Close(), l.logs.close())
 }
 
 // settleWait bounds how long one waits for what is under way.
 const settleWait = 20 * time.Second
 
-// collect begins to collect and waits until every tag is subscribed.
-func (l *live) collect(ctx context.Context, group *errgroup.Group) error {
-	group.Go(func() error { return l.agent.Run(ctx) })
-	group.Go(func() error { return status.Serve(ctx, l.demo.status, l.agent) })
+// collect begins to collect, until path ends, and waits until every tag is subscribed, or ctx ends.
+func (l *live) collect(ctx, path context.Context, group *errgroup.Group) error {
+	group.Go(func() error { return l.agent.Run(path) })
+	group.Go(func() error { return status.Serve(path, l.demo.status, l.agent) })
 	wait, cancel := context.WithTimeout(ctx, settleWait)
 	defer cancel()
+	defer context.AfterFunc(path, cancel)()
 	for _, s := range l.plant.Servers() {
 		if err := s.UA.WaitMonitored(wait, len(s.Targets)); err != nil {
 			return fmt.Errorf("wait for the collector to subscribe to %s: %w", s.Name, err)
@@ -110,13 +88,14 @@ func (l *live) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settleWait)
 	defer cancel()
 	quiet, last := 0, uint64(0)
-	for quiet < 20 { // a second without a new sample, and nothing waits
+	for quiet < 20 { // a second without a new sample, nothing waits and every server is there
 		v := l.agent.View()
 		waiting := uint64(0)
 		for _, d := range v.Destinations {
 			waiting += d.Records
 		}
-		if quiet++; v.Samples != last || waiting > 0 {
+		away := slices.ContainsFunc(v.Servers, func(s status.Server) bool { return !s.Connected })
+		if quiet++; v.Samples != last || waiting > 0 || away {
 			quiet, last = 0, v.Samples
 		}
 		if !rest(ctx, 50*time.Millisecond) {
@@ -125,25 +104,31 @@ func (l *live) drain(ctx context.Context) {
 	}
 }
 
-// account settles the books of the live part. Nothing moves any more.
-func (l *live) account(ctx context.Context) (*oracle.Account, error) {
+// account settles the books of the live part as far back as the logs go, and says since when. Nothing moves any more.
+func (l *live) account(ctx context.Context) (*oracle.Account, telemetry.Instant, error) {
 	var made []oracle.Sample
+	since := l.begun
 	for _, s := range l.plant.Servers() {
 		samples, err := l.samplesOf(s)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
+		}
+		if l.logs.files[s.Name].lost && len(samples) > 0 { // what was forgotten may reach into the moment of the first
+			since = max(since, samples[0].Tick.Instant()+telemetry.SubTicks)
 		}
 		made = append(made, samples...)
 	}
+	made = slices.DeleteFunc(made, func(s oracle.Sample) bool { return s.Tick.Instant() < since })
 	q, err := quarantine.Open(quarantine.Options{Dir: filepath.Join(l.demo.work, "buffer", agent.QuarantineDir)})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	aside, err := q.List(quarantine.Filter{})
 	if err = errors.Join(err, q.Close()); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return oracle.SettleSince(ctx, l.begun, made, l.demo.client, aside)
+	a, err := oracle.SettleSince(ctx, since, made, l.demo.client, aside)
+	return a, since, err
 }
 
 // samplesOf ends a server and reads what it made.
@@ -151,17 +136,16 @@ func (l *live) samplesOf(s *areas.Server) (samples []oracle.Sample, err error) {
 	if err := s.UA.Close(); err != nil {
 		return nil, fmt.Errorf("close %s: %w", s.Name, err)
 	}
-	f, err := os.Open(l.logs.files[s.Name].Name())
-	if err != nil {
-		return nil, fmt.Errorf("open the log of %s: %w", s.Name, err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	p, targets := l.demo.past, map[string]oracle.Target{}
 	for id, t := range s.Targets {
 		u, _ := p.world.Unit(t.Unit.ID) // the servers show this world
 		targets[id] = oracle.Target{Series: p.words.series[u], Field: t.Signal.Name, Type: typeOf(t.Signal)}
 	}
-	return oracle.ReadLog(f, s.Name, targets)
+	err = l.logs.files[s.Name].read(func(r io.Reader) error {
+		samples, err = oracle.ReadLog(r, s.Name, targets)
+		return err
+	})
+	return samples, err
 }
 
 // orFree returns addr, or the same host with a free port when addr is taken.

@@ -40,6 +40,7 @@ func main() {
 		os.Exit(serveStore(os.Args[2:]))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program as it stands: the next start makes it good
 	code := command(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -65,6 +66,9 @@ func command(ctx context.Context, args []string) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
+		return 2
+	case o.length < 0:
+		fmt.Fprintf(fs.Output(), "demo: --for %s: say how long, or 0\n", o.length)
 		return 2
 	case fs.NArg() > 0:
 		fmt.Fprintf(fs.Output(), "demo: %q is no flag\n\n", fs.Arg(0))

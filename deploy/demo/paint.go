@@ -71,19 +71,29 @@ func (p *paint) legend() string {
 	return strings.TrimSpace(b.String())
 }
 
-// screen is the whole picture, lines ended by \n.
-func (p *paint) screen(now time.Time, pic *picture, v, before *status.View, chaos string) string {
-	var b strings.Builder
-	b.WriteString(p.record(now, pic))
-	p.collector(&b, v, before)
+// screen is the whole picture, lines ended by \n. Where it is higher than height, machines are shown by turns.
+func (p *paint) screen(now time.Time, pic *picture, v, before *status.View, chaos string, height int) string {
+	var below strings.Builder
+	p.collector(&below, v, before)
 	if chaos != "" {
-		fmt.Fprintln(&b, p.in(yellow, "chaos      ")+chaos)
+		fmt.Fprintln(&below, p.in(yellow, "chaos      ")+chaos)
 	}
-	return b.String()
+	all := p.record(now, pic, 0, math.MaxInt) + below.String()
+	over := strings.Count(all, "\n") - height
+	if pic == nil || over <= 0 {
+		return all
+	}
+	room := max(1, len(pic.units)-over)
+	turns := (len(pic.units) + room - 1) / room
+	turn := int(now.Unix()/int64(turnEvery.Seconds())) % turns
+	return p.record(now, pic, turn*room, room) + below.String()
 }
 
-// record is what the record says.
-func (p *paint) record(now time.Time, pic *picture) string {
+// turnEvery is how long some machines are shown before it is the turn of the next.
+const turnEvery = 5 * time.Second
+
+// record is what the record says, of machines room from one on.
+func (p *paint) record(now time.Time, pic *picture, from, room int) string {
 	title := "Kvarts demo · " + now.Format("Mon 2 Jan 15:04:05 MST")
 	if pic == nil {
 		return p.in(bold, title) + "\n\nasking the store …\n\n"
@@ -96,15 +106,16 @@ func (p *paint) record(now time.Time, pic *picture) string {
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, p.in(bold, title))
-	p.units(&b, pic)
+	p.units(&b, pic, from, room)
 	p.energy(&b, pic)
 	p.alarms(&b, pic)
 	return b.String()
 }
 
-func (p *paint) units(b *strings.Builder, pic *picture) {
+func (p *paint) units(b *strings.Builder, pic *picture, from, room int) {
 	fmt.Fprintf(b, "\n%s\n", p.in(dim, fmt.Sprintf("%-9s %-20s %8s %8s  %-30s %8s %8s %8s", "MACHINE", "NOW", "OEE 24 H", "7 DAYS", "PLANNED TIME OF 7 DAYS", "A", "P", "Q")))
-	for i := range pic.units {
+	to := from + min(room, len(pic.units)-from)
+	for i := from; i < to; i++ {
 		u := &pic.units[i]
 		note := u.why
 		if spread := bounds(u); spread != "" {
@@ -112,7 +123,11 @@ func (p *paint) units(b *strings.Builder, pic *picture) {
 		}
 		fmt.Fprintf(b, "%-9s %s %8s %8s  %s %8s %8s %8s %s\n", u.id, p.doing(u), percent(u.day), percent(u.oee), p.bar(u.share, 30), percent(u.a), percent(u.p), percent(u.q), p.in(dim, note))
 	}
-	fmt.Fprintf(b, "%49s%s\n", "", p.legend())
+	part := ""
+	if to-from < len(pic.units) {
+		part = fmt.Sprintf("machines %d to %d of %d, by turns", from+1, to, len(pic.units))
+	}
+	fmt.Fprintf(b, "%-49s%s\n", part, p.legend())
 }
 
 // bounds says between what the OEE lies, where that is worth a word.

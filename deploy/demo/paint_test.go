@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,13 +39,13 @@ func TestBar(t *testing.T) {
 func TestFitted(t *testing.T) {
 	text := "\x1b[31mred line\x1b[0m that is long\nsecond\nthird\n"
 	got, n := fitted(text, 5, 2)
-	if n != 2 || got != "\x1b[31mred l\x1b[0m\x1b[K\r\nsecon\x1b[0m\x1b[K\r\n" {
+	if n != 2 || got != "\x1b[31mred …\x1b[0m\x1b[K\r\nseco…\x1b[0m\x1b[K\r\n" {
 		t.Errorf("%d lines: %q", n, got)
 	}
 	if got := cut("größe █", 7); got != "größe █" {
 		t.Errorf("cut %q", got)
 	}
-	if got := cut("größe █ more", 7); got != "größe █\x1b[0m" {
+	if got := cut("größe █ more", 7); got != "größe …\x1b[0m" {
 		t.Errorf("cut %q", got)
 	}
 }
@@ -74,7 +76,7 @@ func TestScreen(t *testing.T) {
 	pic, v := somePicture(), &status.View{Now: time.Unix(1000, 0)}
 	pic.err = errors.New("away")
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	text := (&paint{}).screen(now, pic, v, v, "the store is killed")
+	text := (&paint{}).screen(now, pic, v, v, "the store is killed", 60)
 	for _, want := range []string{
 		"Mon 23 Nov 12:00:00 UTC · OEE of the plant 75.0 % · 0.2190 kWh/W", "SAW-1     stop: wire break       50.0 %   75.0 %", "70 to 80 %",
 		"CL-1      run                         -        -", "no_counters", "crystal           0.0700", "12,345 kg", "and 2 more", "no answer", "chaos      the store is killed",
@@ -86,7 +88,7 @@ func TestScreen(t *testing.T) {
 	if strings.Contains(text, "\x1b") {
 		t.Error("colours where there are none")
 	}
-	coloured := (&paint{colour: true}).screen(now, pic, v, v, "")
+	coloured := (&paint{colour: true}).screen(now, pic, v, v, "", 60)
 	if !strings.Contains(coloured, "\x1b[31m") {
 		t.Error("no colour")
 	}
@@ -95,7 +97,63 @@ func TestScreen(t *testing.T) {
 			t.Errorf("%d columns: %q", n, l)
 		}
 	}
-	if text := (&paint{}).record(now, nil); !strings.Contains(text, "asking the store") {
+	if text := (&paint{}).record(now, nil, 0, 9); !strings.Contains(text, "asking the store") {
 		t.Errorf("before the first answer: %q", text)
+	}
+}
+
+// TestLowScreen is a terminal with fewer lines than the plant has machines: they come by turns, and all else is always there.
+func TestLowScreen(t *testing.T) {
+	pic, v := somePicture(), &status.View{Now: time.Unix(1000, 0)}
+	for range 18 {
+		pic.units = append(pic.units, pic.units[0])
+	}
+	for i := range pic.units {
+		pic.units[i].id = fmt.Sprintf("U-%02d", i)
+	}
+	const height = 24
+	seen := map[string]bool{}
+	for s := range 100 {
+		text := (&paint{}).screen(time.Unix(int64(s), 0).UTC(), pic, v, v, "", height)
+		if n := strings.Count(text, "\n"); n > height {
+			t.Fatalf("%d lines in %d:\n%s", n, height, text)
+		}
+		for _, want := range []string{"crystal ", "alarm ", "collector ", " of 20, by turns"} {
+			if !strings.Contains(text, want) {
+				t.Fatalf("the screen does not say %q:\n%s", want, text)
+			}
+		}
+		for i := range pic.units {
+			if strings.Contains(text, pic.units[i].id) {
+				seen[pic.units[i].id] = true
+			}
+		}
+	}
+	if len(seen) != len(pic.units) {
+		t.Errorf("%d of %d machines were shown", len(seen), len(pic.units))
+	}
+	if text := (&paint{}).screen(time.Unix(0, 0), pic, v, v, "", 5); !strings.Contains(text, "U-00") {
+		t.Errorf("a very low terminal:\n%s", text)
+	}
+}
+
+// TestScreenInPlace looks at what is drawn as a terminal does: what is written stays above it, and another width begins anew.
+func TestScreenInPlace(t *testing.T) {
+	var out bytes.Buffer
+	s := &screen{out: &out}
+	for _, c := range []struct {
+		do   func()
+		want string
+	}{
+		{func() { s.draw("a\nb\n", 10, 9) }, "a\x1b[K\r\nb\x1b[K\r\n\x1b[J"},
+		{func() { s.draw("c\n", 10, 9) }, "\x1b[2A\rc\x1b[K\r\n\x1b[J"},
+		{func() { fmt.Fprintln(s, "said") }, "\x1b[1A\r\x1b[Jsaid\n"},
+		{func() { s.draw("d\n", 10, 9) }, "d\x1b[K\r\n\x1b[J"},
+		{func() { s.draw("e\n", 5, 9) }, "\x1b[2J\x1b[He\x1b[K\r\n\x1b[J"},
+	} {
+		out.Reset()
+		if c.do(); out.String() != c.want {
+			t.Errorf("%q, want %q", out.String(), c.want)
+		}
 	}
 }

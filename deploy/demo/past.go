@@ -138,6 +138,12 @@ func (p *past) watch(o world.Observer) world.Observer {
 	return o
 }
 
+// keep notes that the record has everything up to the present of the plant.
+func (p *past) keep(dir string) error {
+	p.kept.Until, p.kept.Diary = p.world.Now(), p.diary.sum
+	return p.kept.write(dir)
+}
+
 // cadence is that of the past: what is measured, each minute; what counts, each minute in which it changed and at each end of
 // a batch; what holds, as it changes.
 func cadence(_ *world.Unit, s *plant.Signal) time.Duration {

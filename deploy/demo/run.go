@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"kvarts/configs/plants"
 	"kvarts/historian/answer"
@@ -28,11 +28,13 @@ type demo struct {
 	options
 	out      io.Writer
 	terminal bool
+	screen   *screen // out, where it is a terminal
 	log      zerolog.Logger
 	model    *plant.Model
-	work     string // folder of this run alone: buffer, configuration, logs of the machines
+	work     string // folder of this run alone, in dir: buffer, configuration, logs of the machines
 	store    *storeProcess
 	client   *influx.Client
+	folder   *os.File // its lock
 	past     *past
 	live     *live
 	chaos    *chaos
@@ -42,25 +44,29 @@ type demo struct {
 
 // run is the demo from the first start to the settled books.
 func run(ctx context.Context, o options, out io.Writer, terminal bool) (res *result, err error) {
-	d := &demo{options: o, out: out, terminal: terminal}
-	d.log = zerolog.New(zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !terminal}).Level(zerolog.ErrorLevel).With().Timestamp().Logger()
+	d := &demo{options: o, out: out, terminal: terminal, screen: &screen{out: out}}
+	log := out
+	if terminal {
+		log = d.screen
+	}
+	d.log = zerolog.New(zerolog.ConsoleWriter{Out: log, TimeFormat: time.TimeOnly, NoColor: !d.coloured()}).Level(zerolog.ErrorLevel).With().Timestamp().Logger()
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.open(ctx); err != nil {
-		return nil, err
-	}
-	if err := d.remember(ctx); err != nil {
-		return nil, err
-	}
-	if o.length > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.length)
-		defer cancel()
+	for _, step := range []func(context.Context) error{d.open, d.remember, d.collect} {
+		switch err := step(ctx); {
+		case err != nil && ctx.Err() != nil:
+			return nil, errEarly // what it broke off is of no interest
+		case err != nil:
+			return nil, err
+		}
 	}
 	if err := d.present(ctx); err != nil {
 		return nil, err
 	}
 	return d.settle(context.WithoutCancel(ctx))
 }
+
+// errEarly says that the person went before there was anything to see.
+var errEarly = errors.New("stopped before the machines ran; the next start goes on")
 
 // open finds the plant's folder and starts the store in it.
 func (d *demo) open(ctx context.Context) (err error) {
@@ -72,16 +78,20 @@ func (d *demo) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if d.fresh {
-		if err := os.RemoveAll(d.dir); err != nil {
-			return fmt.Errorf("forget the plant: %w", err)
-		}
+	if d.folder, err = takeFolder(d.dir); err != nil {
+		return err
 	}
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
-		return fmt.Errorf("make the plant's folder: %w", err)
+	d.work = filepath.Join(d.dir, workDir)
+	if err := os.RemoveAll(d.work); err != nil { // of a run that was killed
+		return fmt.Errorf("make room for this run: %w", err)
 	}
-	if d.work, err = os.MkdirTemp("", "kvarts-demo-"); err != nil {
+	if err := os.Mkdir(d.work, 0o700); err != nil {
 		return fmt.Errorf("make a folder for this run: %w", err)
+	}
+	if d.fresh {
+		if err := forget(d.dir); err != nil {
+			return err
+		}
 	}
 	if d.status, err = orFree(d.status); err != nil {
 		return err
@@ -93,8 +103,8 @@ func (d *demo) open(ctx context.Context) (err error) {
 		return err
 	}
 	if d.past.fresh { // a store of another plant, or none
-		if err := os.RemoveAll(filepath.Join(d.dir, storeDir)); err != nil {
-			return fmt.Errorf("forget the plant's record: %w", err)
+		if err := forget(d.dir); err != nil {
+			return err
 		}
 	}
 	if d.store, err = startStore(ctx, d.dir, d.options.store); err != nil {
@@ -107,6 +117,9 @@ func (d *demo) open(ctx context.Context) (err error) {
 	d.look = &looker{engine: answer.New(d.client, telemetry.Now), client: d.client, model: d.model}
 	return nil
 }
+
+// workDir is the folder of one run, in the plant's.
+const workDir = "run"
 
 // keptDir is where the plant is kept.
 func keptDir() (string, error) {
@@ -128,6 +141,9 @@ func (d *demo) remember(ctx context.Context) (err error) {
 	if err := d.past.enter(ctx, d.model); err != nil {
 		return err
 	}
+	if err := d.past.keep(d.dir); err != nil { // what comes is lived through again if this run is killed
+		return err
+	}
 	d.live, err = goLive(d)
 	return err
 }
@@ -141,14 +157,25 @@ const (
 	bookEvery   = 20 * time.Second
 )
 
-// present runs until ctx ends: the machines, the collector, the ledger, the picture.
-func (d *demo) present(ctx context.Context) error {
-	// The collector and the store outlive the machines: until the books are settled.
-	path, stopPath := context.WithCancel(context.WithoutCancel(ctx))
+// collect starts the collector. It and the store outlive ctx and the machines: until the books are settled.
+func (d *demo) collect(ctx context.Context) error {
+	path, stop := context.WithCancel(context.WithoutCancel(ctx))
 	group, path := errgroup.WithContext(path)
-	d.live.stop = func() error { stopPath(); return group.Wait() }
-	if err := d.live.collect(path, group); err != nil {
+	var once sync.Once
+	d.live.stop = func() (err error) {
+		once.Do(func() { stop(); err = group.Wait() })
 		return err
+	}
+	d.live.over = path.Done()
+	return d.live.collect(ctx, path, group)
+}
+
+// present runs until ctx ends, or for the length that was asked for: the machines, the ledger, the picture.
+func (d *demo) present(ctx context.Context) error {
+	if d.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.length)
+		defer cancel()
 	}
 	d.next()
 	machines, ctx := errgroup.WithContext(ctx)
@@ -157,6 +184,9 @@ func (d *demo) present(ctx context.Context) error {
 	machines.Go(func() error { d.keepLooking(ctx); return nil })
 	machines.Go(func() error { d.keepBook(ctx); return nil })
 	machines.Go(func() error { d.show(ctx); return nil })
+	machines.Go(func() error {
+		return d.store.keep(ctx, func(how string) { d.log.Error().Str("how", how).Msg("the store ended by itself; it is started again") })
+	})
 	if d.options.chaos {
 		d.chaos = newChaos(d.live.plant.Servers(), d.store, d.seed)
 		machines.Go(func() error { return d.chaos.run(ctx) })
@@ -165,7 +195,7 @@ func (d *demo) present(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-path.Done():
+		case <-d.live.over:
 			return errors.New("the collector stopped by itself")
 		}
 	})
@@ -224,8 +254,7 @@ func (d *demo) show(ctx context.Context) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	p := &paint{colour: d.terminal && os.Getenv("NO_COLOR") == ""}
-	s := &screen{out: d.out}
+	p := &paint{colour: d.coloured()}
 	before := d.live.agent.View()
 	for {
 		select {
@@ -235,7 +264,8 @@ func (d *demo) show(ctx context.Context) {
 		}
 		v, now := d.live.agent.View(), time.Now().In(d.model.Location)
 		if d.terminal {
-			s.draw(p.screen(now, d.pic.Load(), &v, &before, d.chaos.word()))
+			width, height := d.screen.size()
+			d.screen.draw(p.screen(now, d.pic.Load(), &v, &before, d.chaos.word(), height-1), width, height-1)
 		} else {
 			fmt.Fprintln(d.out, p.line(now, d.pic.Load(), &v, &before))
 		}
@@ -243,27 +273,8 @@ func (d *demo) show(ctx context.Context) {
 	}
 }
 
-// screen is drawn in place: over what was drawn before, and no wider or higher than the terminal.
-type screen struct {
-	out   io.Writer
-	lines int
-}
-
-func (s *screen) draw(text string) {
-	width, height := 100, 60
-	if f, ok := s.out.(*os.File); ok {
-		if w, h, err := term.GetSize(int(f.Fd())); err == nil {
-			width, height = w, h
-		}
-	}
-	up := ""
-	if s.lines > 0 {
-		up = fmt.Sprintf("\x1b[%dA\r", s.lines)
-	}
-	body, n := fitted(text, width, height-1)
-	fmt.Fprint(s.out, up+body+"\x1b[J")
-	s.lines = n
-}
+// coloured says that there may be colours (https://no-color.org).
+func (d *demo) coloured() bool { return d.terminal && os.Getenv("NO_COLOR") == "" }
 
 func (d *demo) close() error {
 	var errs []error
@@ -280,6 +291,9 @@ func (d *demo) close() error {
 	}
 	if d.work != "" {
 		errs = append(errs, os.RemoveAll(d.work))
+	}
+	if d.folder != nil {
+		errs = append(errs, d.folder.Close())
 	}
 	return errors.Join(errs...)
 }

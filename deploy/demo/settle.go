@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"kvarts/deploy/e2e/oracle"
@@ -12,27 +13,27 @@ import (
 // result is the line of JSON at the end.
 type result struct {
 	oracle.Account
-	OEE     *float64 `json:"oee"`       // of the plant, the last 24 hours; null when there is none
-	PerWatt *float64 `json:"kwh_per_w"` // of the chain, the last 7 days
-	Chaos   int      `json:"chaos"`     // things that were broken meanwhile
+	Since   time.Time `json:"since"`     // the books are of what was made from then on
+	OEE     *float64  `json:"oee"`       // of the plant, the last 24 hours; null when there is none
+	PerWatt *float64  `json:"kwh_per_w"` // of the chain, the last 7 days
+	Chaos   int       `json:"chaos"`     // things that were broken meanwhile
 }
 
 // settle ends the run: the machines have stopped.
 func (d *demo) settle(ctx context.Context) (*result, error) {
-	fmt.Fprintln(d.out, "\nThe machines have stopped; settling the books …")
+	fmt.Fprintln(d.out, "\nThe machines have stopped; settling the books … (Ctrl-C leaves at once)")
 	d.live.drain(ctx)
 	if err := d.live.stop(); err != nil {
 		return nil, err
 	}
-	account, err := d.live.account(ctx)
+	account, since, err := d.live.account(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := d.past.book.enter(ctx, d.client); err != nil {
 		return nil, err
 	}
-	d.past.kept.Until, d.past.kept.Diary = d.past.world.Now(), d.past.diary.sum
-	if err := d.past.kept.write(d.dir); err != nil {
+	if err := d.past.keep(d.dir); err != nil {
 		return nil, err
 	}
 	shown := d.pic.Load()
@@ -40,7 +41,7 @@ func (d *demo) settle(ctx context.Context) (*result, error) {
 	if pic.err != nil {
 		return nil, pic.err
 	}
-	res := &result{Account: *account, OEE: figure(pic.oee), PerWatt: figure(pic.chain)}
+	res := &result{Account: *account, Since: since.Time(), OEE: figure(pic.oee), PerWatt: figure(pic.chain)}
 	if d.chaos != nil {
 		res.Chaos = d.chaos.count
 	}
@@ -59,10 +60,13 @@ func figure(v kpi.Value) *float64 {
 // report says what it came to.
 func (d *demo) report(r *result, pic *picture) {
 	if !d.terminal { // on a terminal it stands there already
-		fmt.Fprintln(d.out, (&paint{}).record(time.Now().In(d.model.Location), pic))
+		fmt.Fprintln(d.out, (&paint{}).record(time.Now().In(d.model.Location), pic, 0, math.MaxInt))
 	}
 	if r.Chaos > 0 {
 		fmt.Fprintf(d.out, "%d things were broken meanwhile. ", r.Chaos)
+	}
+	if r.Since.After(d.live.begun.Time()) {
+		fmt.Fprintf(d.out, "The books are of the last %s. ", inWords(time.Since(r.Since)))
 	}
 	fmt.Fprintf(d.out, "The machines made %s samples: %s in the store, %s in quarantine, %s in the loss ledger (%d gaps), %s unaccounted for.\n",
 		grouped(r.Generated), grouped(r.Stored), grouped(r.Quarantined), grouped(r.Ledgered), r.Gaps, grouped(r.Missing))
