@@ -313,3 +313,24 @@ func TestRecent(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestCadence: what the collector tells at once is not looked at each minute only.
+func TestCadence(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    plant.Signal
+		want time.Duration
+	}{
+		{"state", plant.Signal{Kind: plant.State}, 0},
+		{"text", plant.Signal{Kind: plant.Text, Sampling: time.Second}, 0},
+		{"set-point", plant.Signal{Kind: plant.Analog}, 0},
+		{"measured", plant.Signal{Kind: plant.Analog, Sampling: time.Second}, time.Minute},
+		{"register", plant.Signal{Kind: plant.Register}, time.Minute},
+		{"counter told at each change", plant.Signal{Kind: plant.Counter, Reporting: plant.OnChange}, time.Second},
+		{"counter told now and then", plant.Signal{Kind: plant.Counter, Reporting: plant.Periodic, Sampling: 10 * time.Second}, time.Minute},
+	} {
+		if got := cadence(nil, &c.s); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -145,12 +145,16 @@ func (p *past) keep(dir string) error {
 }
 
 // cadence is that of the past: what is measured, each minute; what counts, each minute in which it changed and at each end of
-// a batch; what holds, as it changes.
+// a batch; what holds, and counters whose silence means that nothing changed, as it changes.
 func cadence(_ *world.Unit, s *plant.Signal) time.Duration {
-	if s.Kind == plant.State || s.Kind == plant.Text || s.Sampling == 0 && s.Kind == plant.Analog {
+	switch {
+	case s.Kind == plant.State || s.Kind == plant.Text || s.Sampling == 0 && s.Kind == plant.Analog:
 		return 0
+	case s.Kind == plant.Counter && s.Reporting == plant.OnChange:
+		return time.Second
+	default:
+		return time.Minute
 	}
-	return time.Minute
 }
 
 // fill writes what happened since the end of the record, up to the present, through the store's write API.

@@ -129,6 +129,16 @@ func (u *Unit) lookAtCounters() {
 	}
 }
 
+// lookOnChange shows the counters that tell every change, before the unit does something else: what was made while it ran is told
+// while it runs.
+func (u *Unit) lookOnChange() {
+	for _, s := range []*plant.Signal{u.Class.Total, u.Class.Good, u.Class.Scrap} {
+		if s != nil && s.Reporting == plant.OnChange {
+			u.look(u.byName[s.Name], false)
+		}
+	}
+}
+
 // look shows signal i to the observer: what is measured each time it is due, all else when it changed.
 func (u *Unit) look(i int, due bool) {
 	o, s := &u.w.obs, &u.signals[i]

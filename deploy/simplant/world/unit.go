@@ -137,6 +137,7 @@ func (u *Unit) WaitUntil(t Instant) { u.Wait(t.Sub(u.w.now)) }
 // unit's state map gives to both, else the first one of the category; a signal with the role reason says why as well.
 func (u *Unit) State(c plant.Category, reason string) {
 	u.settle()
+	u.lookOnChange()
 	u.category, u.reason = c, reason
 	u.note()
 	if u.Class.State == nil {
@@ -199,10 +200,14 @@ func (u *Unit) reasonValue(s *plant.Signal, c plant.Category, reason string) (te
 		}
 		return telemetry.IntValue(0), true
 	}
+	best := ""
 	for code, words := range u.Class.Reasons {
-		if words == reason {
-			return valueOf(s.Type, code), true
+		if words == reason && (best == "" || less(code, best)) {
+			best = code
 		}
+	}
+	if best != "" {
+		return valueOf(s.Type, best), true
 	}
 	return telemetry.StringValue(reason), s.Type == plant.String
 }

@@ -91,7 +91,11 @@ func New(opts Options) (*World, error) {
 		}
 		u.begin(p)
 	}
-	return w, w.err
+	if w.err != nil {
+		w.Close()
+		return nil, w.err
+	}
+	return w, nil
 }
 
 // Close ends all scripts.
