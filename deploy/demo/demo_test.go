@@ -42,7 +42,8 @@ func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes a week of plant")
 	}
-	dir := t.TempDir()
+	t.Chdir(t.TempDir())
+	const dir = "plant" // relative to the present folder
 	o := options{length: 12 * time.Second, chaos: true, dir: dir, seed: 3, store: "127.0.0.1:0", status: "127.0.0.1:0"}
 	run := func() (*result, string) {
 		var out bytes.Buffer
@@ -77,6 +78,9 @@ func TestDemo(t *testing.T) {
 	first, ok, err := readKept(dir)
 	if err != nil || !ok {
 		t.Fatalf("nothing was kept: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 4 { // locks, what is kept, and the store
+		t.Errorf("in the folder is left: %v, %v", entries, err)
 	}
 	o.chaos, o.length = false, 3*time.Second
 	_, text = run()

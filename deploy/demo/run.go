@@ -53,8 +53,11 @@ func run(ctx context.Context, o options, out io.Writer, terminal bool) (res *res
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, step := range []func(context.Context) error{d.open, d.remember, d.collect} {
 		switch err := step(ctx); {
-		case err != nil && ctx.Err() != nil:
-			return nil, errEarly // what it broke off is of no interest
+		case err != nil && ctx.Err() != nil: // what it broke off is of no interest
+			if terminal {
+				fmt.Fprintln(out) // below the bar
+			}
+			return nil, errEarly
 		case err != nil:
 			return nil, err
 		}
@@ -77,6 +80,9 @@ func (d *demo) open(ctx context.Context) (err error) {
 		if d.dir, err = keptDir(); err != nil {
 			return err
 		}
+	}
+	if d.dir, err = filepath.Abs(d.dir); err != nil { // what is in the collector's configuration is relative to its file
+		return fmt.Errorf("find the plant's folder: %w", err)
 	}
 	if d.folder, err = takeFolder(d.dir); err != nil {
 		return err
