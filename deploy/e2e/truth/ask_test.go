@@ -56,8 +56,8 @@ func (l *life) questions() []question {
 	}
 	more.ask.Each, more.subjects = []answer.Level{answer.Unit}, 1+machines
 	all = append(all, more)
-	for i, u := range l.model.Units {
-		if !produces(u) && (u.Meter == l.model.Meters[0].ID || uint64(i)%4 == l.seed%4) { // a meter: in no sum, but asked for by name
+	for _, u := range l.model.Units {
+		if !produces(u) { // a meter: in no sum, but asked for by name
 			q := of("meter", l.window, answer.ByShift, all[0].parts...)
 			q.ask.Kind, q.ask.Target, q.ask.Each, q.subjects = answer.Energy, answer.Target{Level: answer.Unit, IDs: []string{u.ID}}, nil, 1
 			all = append(all, q)

@@ -3,21 +3,25 @@ package truth_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"kvarts/deploy/e2e/factory"
+	"kvarts/deploy/simplant/world"
 	"kvarts/historian/answer"
 	"kvarts/historian/influx"
 	"kvarts/historian/keeper"
 )
 
-// keep runs one round of the ledger at the present.
+// keep runs one round of the ledger at the present. A counter of 32 bits that seems to begin anew, as its clock is wrong, counts
+// more than a slice can hold (53 bits of ns): that slice fails, and is computed from raw data whenever it is asked for.
 func (l *life) keep(t testing.TB, c *influx.Client) {
 	t.Helper()
+	skewed := slices.ContainsFunc(l.faults, func(f world.Fault) bool { return f.Kind == world.Skewed })
 	k := keeper.New(c, keeper.Options{Now: l.Now, Lookback: l.Now().Sub(l.window.From) + 24*time.Hour})
 	r, err := k.Cycle(context.Background())
-	if err != nil || len(r.Failed) > 0 {
+	if err != nil || len(r.Failed) > 0 && !skewed {
 		t.Fatal(err, r.Failed)
 	}
 	if r.Written == 0 {

@@ -211,7 +211,15 @@ func (a *asked) outOfBounds(s answer.Subject, product, clear *contract.Answer, c
 	for i := range a.faults {
 		u, _ := a.clear.Unit(a.faults[i].Unit)
 		x, ok := clear.Numbers["PBT_s"]
-		if !ok || x.Sign() <= 0 || !slices.Contains(a.units(s), u.ID) {
+		if !slices.Contains(a.units(s), u.ID) {
+			continue
+		}
+		// Where a register was not read its power stands in, which sensors measure to a thousandth.
+		if u.Power != nil {
+			shift(most.Numbers, contract.KeyEkWh, clear.Numbers[contract.KeyEkWh].Quo(exact.Int(-1000)))
+			shift(least.Numbers, contract.KeyEkWh, clear.Numbers[contract.KeyEkWh].Quo(exact.Int(1000)))
+		}
+		if !ok || x.Sign() <= 0 {
 			continue
 		}
 		// Progress is shown in steps: what was made before and after what was not seen is known to a step.

@@ -89,7 +89,7 @@ func (l *life) plannedByHand(t testing.TB, unit, rules string, stops []calendar.
 		}
 	}
 	got := []calendar.Interval(calendar.NewSet(stops...).Clip(l.window))
-	entered := slices.ContainsFunc(l.records, func(r record.Record) bool { return r.Kind == record.PlannedStop })
+	entered := slices.ContainsFunc(l.records, func(r record.Record) bool { return r.Kind == record.PlannedStop && r.Unit == unit })
 	if !entered && !slices.Equal(got, want) {
 		t.Errorf("unit %s: the planned stops are %s, want %s", unit, got, want)
 	}
