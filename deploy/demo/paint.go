@@ -86,7 +86,8 @@ func (p *paint) screen(now time.Time, pic *picture, v, before *status.View, chao
 	room := max(1, len(pic.units)-over)
 	turns := (len(pic.units) + room - 1) / room
 	turn := int(now.Unix()/int64(turnEvery.Seconds())) % turns
-	return p.record(now, pic, turn*room, room) + below.String()
+	from := min(turn*room, len(pic.units)-room) // the last turn is as full as the others
+	return p.record(now, pic, max(0, from), room) + below.String()
 }
 
 // turnEvery is how long some machines are shown before it is the turn of the next.
