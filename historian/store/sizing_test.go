@@ -64,7 +64,8 @@ func sizeOf(b *testing.B, m *plant.Model, which func(*plant.Signal) bool) {
 	}
 	defer w.Close()
 	p := &pointsOf{b: b, engine: s.engine, tags: map[*world.Unit]models.Tags{}}
-	if err := w.Advance(begin.Add(time.Minute)); err != nil { // every script has begun
+	from := begin.Add(time.Minute)
+	if err := w.Advance(from); err != nil { // every script has begun
 		b.Fatal(err)
 	}
 	w.Observe(world.Observer{Sample: func(x *world.Sample) {
@@ -73,7 +74,7 @@ func sizeOf(b *testing.B, m *plant.Model, which func(*plant.Signal) bool) {
 		}
 	}}, world.AsTheModelSays)
 	alive := which == nil || which(&plant.Signal{})
-	for at := begin.Add(time.Minute); at < begin.Add(time.Minute+sized); at = at.Add(10 * time.Second) {
+	for at := from.Add(10 * time.Second); at <= from.Add(sized); at = at.Add(10 * time.Second) {
 		if err := w.Advance(at); err != nil {
 			b.Fatal(err)
 		}
