@@ -28,8 +28,8 @@ type options struct {
 	status string
 }
 
-const usage = `A silicon plant in small, simulated: 21 machines from arc furnace to module with their meters, a week of record, and what happens now, collected
-over OPC UA into a store on this machine. The plant is kept for the next start.
+const usage = `A silicon plant in small, simulated: 21 machines from arc furnace to module and their meters, a week of record, and what
+happens now, collected over OPC UA into a store on this machine. The plant is kept for the next start.
 
   go run ./deploy/demo [flags]
 
