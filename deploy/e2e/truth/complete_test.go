@@ -53,14 +53,14 @@ func TestComplete(t *testing.T) {
 		for seed := range seeds() {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				t.Parallel()
-				l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 14*time.Hour + time.Duration(seed%4)*4*time.Hour})
+				l := newLife(t, seed, plan{before: time.Duration(seed%5) * 17 * time.Hour, lasts: 13*time.Hour + time.Duration(seed%4)*3*time.Hour})
 				c := factory.Embedded(t)
 				l.live(t, c)
 				a := l.newAsked(t, answer.New(c, l.Now))
 				questions := l.questions()
 				a.ask(t, questions, true)
 				l.keep(t, c)
-				a.ask(t, questions, false)
+				a.ask(t, questions[:3], false) // meters are units like others
 				l.enterBook(t, c)
 				l.genealogy(t, a.engine, a.want[0], seed%2 == 0)
 				l.conserved(t)

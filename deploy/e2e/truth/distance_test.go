@@ -86,7 +86,7 @@ func (d *distances) report(t *testing.T) {
 		all  map[string][]float64
 		most float64
 	}{
-		{contract.KeyOEE, d.oee, 0.1}, // a furnace taps each two hours, and the shortest window has 14
+		{contract.KeyOEE, d.oee, 0.1}, // a furnace taps each two hours, and the shortest window has 13
 		{"kWh", d.kWh, 0.001},
 	} {
 		classes := make([]string, 0, len(of.all))
