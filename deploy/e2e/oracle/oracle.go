@@ -80,6 +80,7 @@ func SettleSince(ctx context.Context, since telemetry.Instant, made []Sample, st
 	if err != nil {
 		return nil, err
 	}
+	gaps = slices.DeleteFunc(gaps, func(g telemetry.Gap) bool { return g.To < since })
 	a := &Account{Generated: uint64(len(made)), Gaps: len(gaps)}
 	quarantined := quarantineIndex(aside)
 	for i := range made {

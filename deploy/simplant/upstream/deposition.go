@@ -12,7 +12,6 @@ const (
 	pieces    = 120   // of a deposition, in each of which the rods gain mass evenly
 	slimMM    = 8.0   // diameter of the rods at the begin
 	thickMM   = 168.0 // and of a whole batch
-	slowing   = 0.5   // the diameter grows with time to this power: the mass evenly, as the feed of chlorosilanes allows
 	radiating = 20.0  // mm: power is in proportion to the diameter and this
 )
 
@@ -57,9 +56,9 @@ func (r *reactor) plan(begin int) growth {
 	return g
 }
 
-// diameter is that of the rods after i pieces, in mm.
+// diameter is that of the rods after i pieces, in mm: the mass grows evenly, as the feed of chlorosilanes allows.
 func diameter(i int) float64 {
-	return slimMM + (thickMM-slimMM)*math.Pow(float64(i)/pieces, slowing)
+	return math.Sqrt(slimMM*slimMM + (thickMM*thickMM-slimMM*slimMM)*float64(i)/pieces)
 }
 
 // mass is what has grown after i pieces, in kg.
