@@ -76,7 +76,16 @@ func percent(v kpi.Value) string {
 	if !ok {
 		return "-"
 	}
-	return strconv.FormatFloat(100*f, 'f', 1, 64) + " %"
+	return rounded(100*f, 1) + " %"
+}
+
+// rounded is f with so many decimals; what rounds to zero has no sign.
+func rounded(f float64, decimals int) string {
+	s := strconv.FormatFloat(f, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-")
+	}
+	return s
 }
 
 // hours shows seconds as hours and minutes.
@@ -106,7 +115,7 @@ func number(v kpi.Value) string {
 	if f > -100 && f < 100 && f != float64(int64(f)) {
 		decimals = 2
 	}
-	return grouped(strconv.FormatFloat(f, 'f', decimals, 64))
+	return grouped(rounded(f, decimals))
 }
 
 // grouped puts a narrow gap between groups of three digits.
