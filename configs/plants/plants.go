@@ -3,10 +3,10 @@ package plants
 
 import _ "embed"
 
-// Living is a small plant of the whole chain, which deploy/demo shows.
+// Demo is a small plant of the whole chain, which deploy/demo shows.
 //
 //go:embed demo.yaml
-var Living []byte
+var Demo []byte
 
 // OneGW is the chain of a plant of 1 GW a year.
 //

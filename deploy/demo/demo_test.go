@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 func demoModel(t *testing.T) *plant.Model {
 	t.Helper()
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

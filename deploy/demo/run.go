@@ -73,7 +73,7 @@ var errEarly = errors.New("stopped before the machines ran; the next start goes 
 
 // open finds the plant's folder and starts the store in it.
 func (d *demo) open(ctx context.Context) (err error) {
-	if d.model, err = plant.Parse("demo.yaml", plants.Living); err != nil {
+	if d.model, err = plant.Parse("demo.yaml", plants.Demo); err != nil {
 		return fmt.Errorf("read the demo's plant model: %w", err)
 	}
 	if d.dir == "" {

@@ -87,7 +87,7 @@ const lookedAt = 100 * time.Minute
 
 func newLived(t *testing.T, faults ...world.Fault) *lived {
 	t.Helper()
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func TestNoFolder(t *testing.T) {
 // TestStaleReckoning: what an earlier run reckoned does not outlive the begin of the next; what is not its own does.
 func TestStaleReckoning(t *testing.T) {
 	dir := t.TempDir()
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +376,7 @@ func TestStaleReckoning(t *testing.T) {
 
 // TestFlush: what was shown is in the file a minute later, whatever becomes of the process.
 func TestFlush(t *testing.T) {
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestFlush(t *testing.T) {
 }
 
 func TestDividing(t *testing.T) {
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

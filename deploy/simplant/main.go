@@ -161,7 +161,7 @@ func (o *options) model() (*plant.Model, error) {
 	case "2gw":
 		return plant.Parse("chain-2gw.yaml", plants.TwoGW)
 	default:
-		return plant.Parse("demo.yaml", plants.Living)
+		return plant.Parse("demo.yaml", plants.Demo)
 	}
 }
 

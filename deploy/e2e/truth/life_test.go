@@ -59,7 +59,7 @@ func first(t testing.TB, m *plant.Model) telemetry.Instant {
 
 func newLife(t testing.TB, seed uint64, p plan) *life {
 	t.Helper()
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

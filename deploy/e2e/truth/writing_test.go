@@ -102,7 +102,7 @@ func (l *life) flush(t testing.TB, c *influx.Client) {
 func (l *life) apply(t testing.TB, c *influx.Client) {
 	t.Helper()
 	known := l.window.From.Add(-100 * time.Hour)
-	if err := evidence.ApplyModel(context.Background(), c, plants.Living, 0, known-known%1000, "test", "the plant of the seed"); err != nil {
+	if err := evidence.ApplyModel(context.Background(), c, plants.Demo, 0, known-known%1000, "test", "the plant of the seed"); err != nil {
 		t.Fatal(err)
 	}
 }

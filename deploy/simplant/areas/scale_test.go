@@ -36,7 +36,7 @@ func shipped(t testing.TB, text []byte, begin telemetry.Instant) *areas.Plant {
 }
 
 func TestShippedPlants(t *testing.T) {
-	for name, text := range map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW} {
+	for name, text := range map[string][]byte{"demo": plants.Demo, "1gw": plants.OneGW} {
 		t.Run(name, func(t *testing.T) {
 			begin := telemetry.Now()
 			p := shipped(t, text, begin)

@@ -44,7 +44,7 @@ func TestThereAndBack(t *testing.T) {
 }
 
 func TestNamesOfStates(t *testing.T) {
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestNamesOfStates(t *testing.T) {
 // Units that UNECE does not know are few, and known.
 func TestUnitsAreUNECE(t *testing.T) {
 	unknown := map[string]bool{}
-	for _, text := range [][]byte{plants.Living, plants.TwoGW} {
+	for _, text := range [][]byte{plants.Demo, plants.TwoGW} {
 		m, err := plant.Parse("model", text)
 		if err != nil {
 			t.Fatal(err)

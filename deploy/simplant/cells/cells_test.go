@@ -105,7 +105,7 @@ func (b *book) add(t *testing.T, s *world.Step) {
 // simulate lives through days of the demo's cell and module lines.
 func simulate(t *testing.T, seed uint64, days int, see func(*world.Sample)) (*world.World, *book) {
 	t.Helper()
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func TestCrystals(t *testing.T) {
 		model []byte
 		seeds uint64
 		days  int
-	}{{"demo", plants.Living, 6, 14}, {"1gw", plants.OneGW, 1, 8}} {
+	}{{"demo", plants.Demo, 6, 14}, {"1gw", plants.OneGW, 1, 8}} {
 		for seed := range c.seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				w := plantOf(t, c.model, seed)
@@ -227,7 +227,7 @@ func TestFleetIsNotInStep(t *testing.T) {
 // TestStepsChangeNothing: the same plant, whatever the steps in which time is let go on.
 func TestStepsChangeNothing(t *testing.T) {
 	diary := func(step time.Duration) uint64 {
-		w := plantOf(t, plants.Living, 7)
+		w := plantOf(t, plants.Demo, 7)
 		advance(t, w, 60*time.Hour)
 		h, n := fnv.New64a(), 0
 		b := &book{}

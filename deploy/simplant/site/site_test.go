@@ -85,7 +85,7 @@ func own(u *world.Unit) float64 {
 
 // Every kilowatt hour goes through the incomer once, and through a meter no less than through those below it.
 func TestTheIncomerMeasuresAll(t *testing.T) {
-	for name, text := range map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW, "2gw": plants.TwoGW} {
+	for name, text := range map[string][]byte{"demo": plants.Demo, "1gw": plants.OneGW, "2gw": plants.TwoGW} {
 		w := newWorld(t, text, 7)
 		advance(t, w, 2*day)
 		all, losses := 0.0, 0.0
@@ -170,7 +170,7 @@ func registers(t *testing.T, w *world.World, d time.Duration) (map[string][]read
 // was used.
 func TestRegisters(t *testing.T) {
 	for seed := range uint64(4) {
-		w := newWorld(t, plants.Living, seed)
+		w := newWorld(t, plants.Demo, seed)
 		read, entered := registers(t, w, 7*day)
 		entered = slices.DeleteFunc(entered, func(r record.Record) bool { return r.Kind != record.CounterSwap })
 		if len(entered) != 1 {
@@ -235,7 +235,7 @@ func TestElectricalValues(t *testing.T) {
 
 // Utilities draw more while more is made.
 func TestUtilitiesFollowProduction(t *testing.T) {
-	w := newWorld(t, plants.Living, 3)
+	w := newWorld(t, plants.Demo, 3)
 	u, _ := w.Unit("EM-UTIL")
 	m, _ := w.Model().Meter(u.Meter)
 	var x, y []float64
@@ -294,7 +294,7 @@ func TestStations(t *testing.T) {
 
 // A machine that nobody wrote a script for works, stops for reasons that its model has, and makes some scrap.
 func TestOtherMachines(t *testing.T) {
-	w := newWorld(t, plants.Living, 4)
+	w := newWorld(t, plants.Demo, 4)
 	advance(t, w, 7*day)
 	checked, bad := 0, 0.0
 	for _, u := range w.Units() {
@@ -322,7 +322,7 @@ func TestOtherMachines(t *testing.T) {
 
 func TestStepsChangeNothing(t *testing.T) {
 	diary := func(step time.Duration) []string {
-		w := newWorld(t, plants.Living, 8)
+		w := newWorld(t, plants.Demo, 8)
 		var out []string
 		w.Observe(world.Observer{Sample: func(s *world.Sample) {
 			if s.Unit.Meter != "" {

@@ -170,7 +170,7 @@ func troubles(w *world.World, seed uint64) []world.Fault {
 // TestLivingPlant: of the demo's plant, with machines of the whole chain, the product says what the contract says of the same
 // samples, whatever went wrong between the machines and who looked at them.
 func TestLivingPlant(t *testing.T) {
-	m, err := plant.Parse("demo.yaml", plants.Living)
+	m, err := plant.Parse("demo.yaml", plants.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

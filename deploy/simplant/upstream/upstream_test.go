@@ -21,7 +21,7 @@ const day = 24 * time.Hour
 
 // models are the plants in which all must hold.
 func models() map[string][]byte {
-	return map[string][]byte{"demo": plants.Living, "1gw": plants.OneGW, "2gw": plants.TwoGW}
+	return map[string][]byte{"demo": plants.Demo, "1gw": plants.OneGW, "2gw": plants.TwoGW}
 }
 
 func begin(t *testing.T) world.Instant {

@@ -162,7 +162,7 @@ func TestWafers(t *testing.T) {
 		model []byte
 		seeds uint64
 		days  int
-	}{{"demo", plants.Living, 6, 12}, {"1gw", plants.OneGW, 1, 7}} {
+	}{{"demo", plants.Demo, 6, 12}, {"1gw", plants.OneGW, 1, 7}} {
 		for seed := range c.seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				w := plantOf(t, c.model, seed)
@@ -223,7 +223,7 @@ func TestSawsAreNotInStep(t *testing.T) {
 // TestStepsChangeNothing: the same plant, whatever the steps in which time is let go on.
 func TestStepsChangeNothing(t *testing.T) {
 	diary := func(step time.Duration) uint64 {
-		w := plantOf(t, plants.Living, 7)
+		w := plantOf(t, plants.Demo, 7)
 		advance(t, w, 30*time.Hour)
 		h, n := fnv.New64a(), 0
 		x := watch(t, w)
