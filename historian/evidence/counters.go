@@ -41,13 +41,16 @@ func (g *gathering) completeCounters(ctx context.Context) error {
 			all = append(all, t)
 		}
 	}
-	if err := g.findUsable(ctx, all...); err != nil {
+	if err := g.findUsable(ctx, g.core, all...); err != nil {
 		return err
 	}
 	for r := roleTotal; r <= roleEnergy; r++ {
 		t := g.tracks[r]
 		if t == nil {
 			continue
+		}
+		if err := g.findOther(ctx, r, t); err != nil {
+			return err
 		}
 		if err := g.findHigh(ctx, r, t); err != nil {
 			return err
@@ -65,20 +68,20 @@ func (g *gathering) completeCounters(ctx context.Context) error {
 	return nil
 }
 
-// findUsable reads on to both sides of the core until each track has a usable reading before it and one after it, or nothing
+// findUsable reads on to both sides of v until each track has a usable reading before it and one after it, or nothing
 // more: one request for all.
-func (g *gathering) findUsable(ctx context.Context, tracks ...*track) error {
+func (g *gathering) findUsable(ctx context.Context, v calendar.Interval, tracks ...*track) error {
 	for n := before; ; n = doubled(n) {
 		missing := false
 		err := g.grow(ctx, func(a *ask) error {
 			for _, t := range tracks {
-				if !t.first && t.lastUsable(g.core.From) < 0 {
+				if !t.first && t.lastUsable(v.From) < 0 {
 					missing = true
 					if err := t.back(a, n); err != nil {
 						return err
 					}
 				}
-				if !t.last && t.firstUsable(g.core.To) < 0 {
+				if !t.last && t.firstUsable(v.To) < 0 {
 					missing = true
 					if err := t.forth(a, n); err != nil {
 						return err
@@ -164,6 +167,9 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		return lo, hi, nil // nothing follows: no delta meets the core
 	}
 	if b >= 0 {
+		if g.perBatch(r) {
+			b, _ = t.runBegin(b, r)
+		}
 		lo = min(lo, t.points[b].at)
 	}
 	if g.onChange(r) && b >= 0 {
@@ -173,8 +179,11 @@ func (g *gathering) pairs(ctx context.Context, r role, t *track) (lo, hi telemet
 		}
 		lo = min(g.core.From, max(lo, proof))
 	}
-	z := t.firstUsable(g.core.To)
-	if z < 0 || z == 0 || t.lastUsable(g.core.To) < 0 {
+	y, z := t.lastUsable(g.core.To), t.firstUsable(g.core.To)
+	if y >= 0 && g.perBatch(r) {
+		z = t.runEnd(y, r)
+	}
+	if y < 0 || z < 0 {
 		return lo, hi, nil
 	}
 	hi = max(hi, t.points[z].at)
@@ -291,6 +300,9 @@ func (g *gathering) readings(r role, t *track, rules []ledger.Rule) []ledger.Rea
 		}
 		if rule < len(rules) && rules[rule].Kind == ledger.Rollover && v.Cmp(rules[rule].Modulus) >= 0 {
 			g.note("%s at %s is %s: not below the modulus", g.name(r, p.at), p.at, p.value)
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Value.Equal(v) && g.toldAgain(r, out[n-1].At, p.at) {
 			continue
 		}
 		out = append(out, ledger.Reading{At: p.at, Value: v})

@@ -71,6 +71,7 @@ type gathering struct {
 	core   calendar.Interval // the window and what was booked or scrapped across its ends
 	states calendar.Interval // of which the states must be known
 	power  calendar.Interval // of which the power must be known
+	batch  calendar.Interval // of which the progress and the batches must be known
 	tracks [numRoles]*track  // nil: the unit never had such a signal
 	alive  lifeline
 	gaps   []telemetry.Gap // that meet warned
@@ -107,12 +108,12 @@ func (g *gathering) run(ctx context.Context, asof telemetry.Instant) error {
 			return err
 		}
 		g.core = g.said.core(g.window)
-		g.states, g.power = g.core, g.core
+		g.states, g.power, g.batch = g.core, g.core, g.core
 		if err := g.complete(ctx); err != nil {
 			return err
 		}
 		// Records and gaps of the time that the window hangs on may make that time longer.
-		need := hull(g.padded(g.states), g.power)
+		need := hull(hull(g.padded(g.states), g.power), g.batch)
 		if hull(told, need) == told && hull(g.warned, need) == g.warned {
 			return nil
 		}

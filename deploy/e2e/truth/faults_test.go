@@ -139,25 +139,19 @@ func (a *asked) sharesScrap(id string) bool {
 	})
 }
 
-// misleads says that what is seen because of a fault is not so: a value that stands, a time that is off, a batch that has ended
-// (what was made of it until then, nobody saw, and its counter does not say that something is missing).
+// misleads says that what is seen because of a fault is not so: a value that stands, a time that is off, a counter of whole batches
+// that tells late of one that has ended, as if it had been made until then.
 func (a *asked) misleads(f *world.Fault) bool {
 	if f.Kind == world.Stuck || f.Kind == world.Skewed {
 		return true
 	}
 	u, _ := a.model.Unit(f.Unit)
-	if f.Signal != "" && f.Signal != nameOf(u.Class.Batch) && f.Signal != nameOf(u.Class.Progress) || u.Class.Progress == nil {
+	total := u.Class.Total
+	if total == nil || total.Reporting != plant.PerBatch || f.Signal != "" && f.Signal != total.Name {
 		return false
 	}
 	clear, _ := a.clear.Unit(f.Unit)
-	return slices.ContainsFunc(clear.Total.Swaps, func(s contract.Swap) bool { return f.Holds(s.At) })
-}
-
-func nameOf(s *plant.Signal) string {
-	if s == nil {
-		return ""
-	}
-	return s.Name
+	return slices.ContainsFunc(clear.Total.Readings, func(r contract.Reading) bool { return f.Holds(r.At) })
 }
 
 // cut are the times over which something of a unit was counted, or found bad, that hold a border; none at the ends of the record.

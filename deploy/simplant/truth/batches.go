@@ -1,30 +1,20 @@
 package truth
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"math"
 
 	"kvarts/deploy/simplant/truth/contract"
-	"kvarts/historian/calendar"
 	"kvarts/historian/exact"
 	"kvarts/historian/plant"
 	"kvarts/historian/telemetry"
 )
 
 // A unit that makes batches has no counter: what it made is how far the batch has come times what a whole batch is, a counter
-// of pieces that is replaced at each change of the batch.
+// of pieces that is replaced at each change of the batch. What was not seen of a change makes it a lower bound: see passage.
 
 // batches says that the unit's pieces are those of batches.
 func (d *dossier) batches() bool { return d.Class.Progress != nil && d.Class.Total == nil }
-
-// batch is the time of one batch, as far as it is known.
-type batch struct {
-	calendar.Interval           // To of the last one is after all that is known
-	terms             terms     // as it began
-	whole, over       bool      // its begin and its end are known
-	high              exact.Num // the most that it came to, in pieces
-}
 
 // terms are what a batch is.
 type terms struct {
@@ -33,73 +23,7 @@ type terms struct {
 	product        string
 }
 
-// batchCounter makes the counter and the bookings of the unit's batches.
-func (d *dossier) batchCounter(u *contract.Unit) error {
-	all, err := d.batchList()
-	if err != nil {
-		return err
-	}
-	c := &contract.Counter{}
-	if d.signal(roleBatch) == nil && len(all) > 0 { // nothing says where a batch ends: small falls are noise, others a new batch
-		c.Rule.Epsilon = round(all[0].terms.quantity.Quo(exact.Int(20)))
-	}
-	counts := false
-	for i := range all {
-		b := &all[i]
-		if !b.terms.completion {
-			counts = true
-		}
-		if i > 0 && len(c.Readings) > 0 && !b.terms.completion {
-			c.Swaps = append(c.Swaps, contract.Swap{At: b.From, Final: c.Readings[len(c.Readings)-1].Value})
-		}
-		d.readBatch(b, c)
-		if b.terms.completion && b.whole && b.over && b.high.Sign() > 0 {
-			u.Booked = append(u.Booked, contract.Booking{
-				Interval: b.Interval, Product: b.terms.product, Total: b.high, Good: b.high, ReportedAt: b.To,
-			})
-		}
-	}
-	if counts {
-		u.Total = c
-	}
-	return nil
-}
-
-// batchList divides the record by batches.
-func (d *dossier) batchList() ([]batch, error) {
-	begins := []telemetry.Instant{d.span.From}
-	last, has := "", false
-	for i := range d.tracks[roleBatch] {
-		p := &d.tracks[roleBatch][i]
-		name, ok := text(p.value)
-		if p.bad || !ok {
-			continue
-		}
-		if has && name != last {
-			begins = append(begins, p.at)
-		}
-		last, has = name, true
-	}
-	var all []batch
-	for i, at := range begins {
-		b := batch{Interval: calendar.Interval{From: at, To: d.span.To + 1}, whole: i > 0, over: i+1 < len(begins)}
-		if b.over {
-			b.To = begins[i+1]
-		}
-		if !b.whole { // what it was is what it was when it was first seen
-			if points := d.progress(b.Interval); len(points) > 0 {
-				at = points[0].at
-			}
-		}
-		var err error
-		if b.terms, err = d.termsAt(at); err != nil {
-			return nil, err
-		}
-		all = append(all, b)
-	}
-	return all, nil
-}
-
+// termsAt are those of a batch that begins at a moment.
 func (d *dossier) termsAt(at telemetry.Instant) (terms, error) {
 	t := terms{product: d.productAt(at)}
 	quantity, ok1 := d.BatchQuantity(t.product).At(at)
@@ -112,35 +36,58 @@ func (d *dossier) termsAt(at telemetry.Instant) (terms, error) {
 	return t, nil
 }
 
-// progress are the points of the progress in v.
-func (d *dossier) progress(v calendar.Interval) []point {
-	points := d.tracks[roleProgress]
-	at := func(t telemetry.Instant) int {
-		i, _ := slices.BinarySearchFunc(points, t, func(p point, t telemetry.Instant) int { return cmp.Compare(p.at, t) })
-		return i
-	}
-	return points[at(v.From):at(v.To)]
+// pieces of a batch that has come so far.
+func (t *terms) pieces(done exact.Num) exact.Num {
+	return exact.Min(t.quantity, round(t.quantity.Mul(done).Quo(t.full)))
 }
 
-// readBatch adds a batch's readings to c. Within a batch that is named nothing goes back: a fall is the noise of the signal.
-func (d *dossier) readBatch(b *batch, c *contract.Counter) {
-	named := d.signal(roleBatch) != nil
-	points := d.progress(b.Interval)
-	for i := range points {
-		p := &points[i]
-		done, ok := p.progress()
-		if !ok {
-			continue
-		}
-		made := exact.Min(b.terms.quantity, round(b.terms.quantity.Mul(done).Quo(b.terms.full)))
-		b.high = exact.Max(b.high, made)
-		if named {
-			made = b.high
-		}
-		if !b.terms.completion {
-			c.Readings = append(c.Readings, contract.Reading{At: p.at, KnownAt: p.at, Value: made})
+// noise is by how much progress may fall within one batch.
+func (t *terms) noise() exact.Num { return round(t.quantity.Quo(exact.Int(20))) }
+
+// look is a value of the progress that can be used.
+type look struct {
+	at   telemetry.Instant
+	done exact.Num
+}
+
+// looks are those of the record, and the moments at which the progress could not be used.
+func (d *dossier) looks() (usable []look, bad []telemetry.Instant) {
+	for i := range d.tracks[roleProgress] {
+		p := &d.tracks[roleProgress][i]
+		if done, ok := p.progress(); ok {
+			usable = append(usable, look{p.at, done})
+		} else {
+			bad = append(bad, p.at)
 		}
 	}
+	return usable, bad
+}
+
+// label is what the batch signal says from a moment on.
+type label struct {
+	at    telemetry.Instant
+	name  string
+	known bool
+	other bool // another batch than the one that was known before, or the first
+}
+
+// labels begin with what is known before anything is said: nothing.
+func (d *dossier) labels() []label {
+	out := []label{{at: math.MinInt64}}
+	last := label{}
+	for i := range d.tracks[roleBatch] {
+		p := &d.tracks[roleBatch][i]
+		name, ok := text(p.value)
+		l := label{at: p.at, name: name, known: ok && !p.bad}
+		if l.known {
+			l.other = !last.known || last.name != name
+			last = l
+		}
+		if now := out[len(out)-1]; l.known != now.known || l.known && l.name != now.name {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // progress is how far a batch has come by a value: as it is shown, not rounded.
@@ -158,4 +105,34 @@ func (p *point) progress() (n exact.Num, ok bool) {
 // round is a number of pieces to the nearest quantum.
 func round(n exact.Num) exact.Num {
 	return n.Mul(exact.Int(quantumCounted)).Round().Quo(exact.Int(quantumCounted))
+}
+
+// batchCounter makes the counter and the bookings of the unit's batches.
+func (d *dossier) batchCounter(u *contract.Unit) error {
+	s := &story{dossier: d, labels: d.labels(), counter: &contract.Counter{}}
+	looks, bad := d.looks()
+	s.bad = bad
+	for i := range looks {
+		if err := s.see(looks[i]); err != nil {
+			return err
+		}
+	}
+	s.finish()
+	if len(looks) == 0 {
+		t, err := d.termsAt(d.span.From)
+		if err == nil && !t.completion {
+			u.Total = s.counter
+		}
+		return err
+	}
+	for i := range s.parts {
+		p := &s.parts[i]
+		switch n := p.most.Sub(p.least); {
+		case !p.completion:
+			u.Total = s.counter
+		case p.whole && p.over && n.Sign() > 0 && !p.Empty():
+			u.Booked = append(u.Booked, contract.Booking{Interval: p.Interval, Product: p.product, Total: n, Good: n, ReportedAt: p.To})
+		}
+	}
+	return nil
 }

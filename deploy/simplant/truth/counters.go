@@ -80,6 +80,8 @@ func (d *dossier) counter(r role) (*contract.Counter, error) {
 // readCounter adds the readings of a role's signal; life is nil where silence means nothing.
 func (d *dossier) readCounter(c *contract.Counter, r role, life *proofs) {
 	var last *contract.Reading // what the counter showed last
+	told := false              // by a reading of its own, not by a swap
+	perBatch := d.signal(r).Reporting == plant.PerBatch
 	stand := func(until telemetry.Instant) {
 		if life != nil && last != nil && until > last.At {
 			c.Readings = append(c.Readings, contract.Reading{At: until, KnownAt: until, Value: last.Value})
@@ -90,7 +92,7 @@ func (d *dossier) readCounter(c *contract.Counter, r role, life *proofs) {
 	replaced := func(until telemetry.Instant) {
 		for len(swaps) > 0 && swaps[0].At <= until {
 			stand(life.before(swaps[0].At))
-			last = &contract.Reading{At: swaps[0].At, Value: swaps[0].Initial}
+			last, told = &contract.Reading{At: swaps[0].At, Value: swaps[0].Initial}, false
 			swaps = swaps[1:]
 		}
 	}
@@ -104,7 +106,11 @@ func (d *dossier) readCounter(c *contract.Counter, r role, life *proofs) {
 		if last != nil && last.At == p.at {
 			continue // read at the moment of a swap: ignored
 		}
+		if perBatch && told && last.Value.Equal(value) {
+			continue // told again: nothing was made since, or is not told yet
+		}
 		stand(life.before(p.at))
+		told = true
 		last = &contract.Reading{At: p.at, KnownAt: p.at, Value: value}
 		c.Readings = append(c.Readings, *last)
 	}
