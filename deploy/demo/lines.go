@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-
-	"github.com/klauspost/compress/gzip"
 
 	"kvarts/deploy/simplant/world"
 	"kvarts/historian/influx"
@@ -65,7 +62,6 @@ type lineWriter struct {
 	client *influx.Client
 	lines  []byte
 	n      int
-	zip    *gzip.Writer
 	err    error
 }
 
@@ -81,26 +77,10 @@ func (w *lineWriter) add(appendTo func(dst []byte) []byte) {
 
 // flush posts what is there.
 func (w *lineWriter) flush() {
-	if w.err != nil || w.n == 0 {
-		return
-	}
-	var b bytes.Buffer
-	if w.zip == nil {
-		w.zip, w.err = gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	}
-	if w.err == nil {
-		w.zip.Reset(&b)
-		_, w.err = w.zip.Write(w.lines)
-	}
-	if w.err == nil {
-		w.err = w.zip.Close()
-	}
 	if w.err != nil {
 		return
 	}
-	if r := w.client.WriteGzip(w.ctx, [][]byte{b.Bytes()}, w.n); r.Class != influx.OK {
-		w.err = fmt.Errorf("write %d lines: %w", w.n, r.Err)
-		return
+	if w.err = w.client.WriteLines(w.ctx, w.lines, w.n); w.err == nil {
+		w.lines, w.n = w.lines[:0], 0
 	}
-	w.lines, w.n = w.lines[:0], 0
 }

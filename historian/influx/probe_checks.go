@@ -83,7 +83,7 @@ func (p *prober) checkMembers(ctx context.Context) (Check, error) {
 	var batch [][]byte
 	keys := []string{"a", "b", "c"}
 	for i, k := range keys {
-		b, err := gzipMember(fmt.Sprintf("%s,k=%s t=1 %d\n", m, k, p.now+int64(i)))
+		b, err := gzipMember(fmt.Appendf(nil, "%s,k=%s t=1 %d\n", m, k, p.now+int64(i)))
 		if err != nil {
 			return Check{}, err
 		}
@@ -233,7 +233,7 @@ func (p *prober) bigBatch(size int) (member []byte, lines int, err error) {
 		fmt.Fprintf(&b, "kvp_body v=\"%s\" %d\n", pad, p.now+int64(lines))
 		lines++
 	}
-	member, err = gzipMember(b.String())
+	member, err = gzipMember([]byte(b.String()))
 	return member, lines, err
 }
 

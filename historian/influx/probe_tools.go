@@ -1,8 +1,6 @@
 package influx
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -12,22 +10,9 @@ import (
 	"time"
 )
 
-// gzipMember compresses lines into one member.
-func gzipMember(text string) ([]byte, error) {
-	var b bytes.Buffer
-	zw := gzip.NewWriter(&b)
-	if _, err := zw.Write([]byte(text)); err != nil {
-		return nil, fmt.Errorf("compress: %w", err)
-	}
-	if err := zw.Close(); err != nil {
-		return nil, fmt.Errorf("compress: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
 // write sends lines as one batch of one member.
 func (p *prober) write(ctx context.Context, c *Client, lines ...string) (Result, error) {
-	m, err := gzipMember(strings.Join(lines, "\n") + "\n")
+	m, err := gzipMember([]byte(strings.Join(lines, "\n") + "\n"))
 	if err != nil {
 		return Result{}, err
 	}

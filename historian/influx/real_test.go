@@ -12,7 +12,7 @@ import (
 
 func mustGzip(t testing.TB, text string) []byte {
 	t.Helper()
-	b, err := gzipMember(text)
+	b, err := gzipMember([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +188,32 @@ func TestProbeCleansUp(t *testing.T) {
 		}
 		if after := databases(); after != before {
 			t.Errorf("databases after the probe: %s, before: %s", after, before)
+		}
+	})
+}
+
+// What was written is there, a line that the server refuses is an error, and no lines are no request.
+func TestWriteLines(t *testing.T) {
+	eachTarget(t, func(t *testing.T, c *Client, _ Kind) {
+		ctx := testContext(t, 30*time.Second)
+		now := time.Now().UnixNano()
+		if err := c.WriteLines(ctx, fmt.Appendf(nil, "written f=1 %d\nwritten f=2 %d\n", now, now+1), 2); err != nil {
+			t.Fatal(err)
+		}
+		var sum float64
+		err := c.Query(ctx, Query{Text: "SELECT f FROM written"}, func(r Row) error {
+			f, _ := r.Values[1].Float()
+			sum += f
+			return nil
+		})
+		if err != nil || sum != 3 {
+			t.Errorf("the sum of what was written is %v, %v", sum, err)
+		}
+		if err := c.WriteLines(ctx, []byte("m f=1 99999999999999999999\n"), 1); err == nil {
+			t.Error("a line that no server takes was written")
+		}
+		if err := c.on("none").WriteLines(ctx, nil, 0); err != nil {
+			t.Errorf("no lines: %v", err)
 		}
 	})
 }

@@ -1,10 +1,7 @@
 package lots
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"fmt"
 
 	"kvarts/historian/influx"
 )
@@ -28,24 +25,10 @@ func (w *writer) added(ctx context.Context, n int) error {
 	return w.flush(ctx)
 }
 
-// flush posts what was added. Lines that the server refused are an error: what is written here was checked before.
+// flush posts what was added.
 func (w *writer) flush(ctx context.Context) error {
-	if w.n == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return fmt.Errorf("compress %d lines: %w", w.n, err)
-	}
-	if _, err = z.Write(w.lines); err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("compress %d lines: %w", w.n, err)
-	}
-	if r := w.client.WriteGzip(ctx, [][]byte{b.Bytes()}, w.n); r.Class != influx.OK {
-		return fmt.Errorf("write %d lines: %w", w.n, r.Err)
+	if err := w.client.WriteLines(ctx, w.lines, w.n); err != nil {
+		return err
 	}
 	w.lines, w.n = w.lines[:0], 0
 	return nil

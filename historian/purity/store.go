@@ -3,7 +3,6 @@ package purity
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"slices"
@@ -29,7 +28,7 @@ func WriteResults(ctx context.Context, client *influx.Client, results []Result) 
 		}
 	}
 	for some := range slices.Chunk(lines, batchLines) {
-		if err := post(ctx, client, some); err != nil {
+		if err := client.WriteLines(ctx, bytes.Join(some, nil), len(some)); err != nil {
 			return fmt.Errorf("write results: %w", err)
 		}
 	}
@@ -40,27 +39,10 @@ func WriteResults(ctx context.Context, client *influx.Client, results []Result) 
 func WriteCertificate(ctx context.Context, client *influx.Client, c *Certificate) error {
 	line, err := c.line()
 	if err == nil {
-		err = post(ctx, client, [][]byte{line})
+		err = client.WriteLines(ctx, line, 1)
 	}
 	if err != nil {
 		return fmt.Errorf("write certificate: %w", err)
-	}
-	return nil
-}
-
-// post sends lines in one request. Lines that the server refused are an error: what is written here was checked before.
-func post(ctx context.Context, client *influx.Client, lines [][]byte) error {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, err := z.Write(bytes.Join(lines, nil))
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("compress %d lines: %w", len(lines), err)
-	}
-	if r := client.WriteGzip(ctx, [][]byte{b.Bytes()}, len(lines)); r.Class != influx.OK {
-		return fmt.Errorf("write %d lines: %w", len(lines), r.Err)
 	}
 	return nil
 }

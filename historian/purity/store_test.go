@@ -99,7 +99,7 @@ func TestDamagedPoint(t *testing.T) { eachStore(t, testDamagedPoint) }
 
 func testDamagedPoint(t *testing.T, client *influx.Client) {
 	ctx := within(t, 30*time.Second)
-	if err := post(ctx, client, [][]byte{[]byte(`lab,kind=result,sample=S element="Fe" 1795132800000000000` + "\n")}); err != nil {
+	if err := client.WriteLines(ctx, []byte(`lab,kind=result,sample=S element="Fe" 1795132800000000000`+"\n"), 1); err != nil {
 		t.Fatal(err)
 	}
 	_, err := ReadResults(ctx, client, "S")

@@ -8,7 +8,6 @@ package factory
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -248,19 +247,8 @@ func (m *machine) count(t telemetry.Instant, since time.Duration) {
 // Write stores line protocol.
 func Write(tb testing.TB, client *influx.Client, lines []byte, n int) {
 	tb.Helper()
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
+	if err := client.WriteLines(context.Background(), lines, n); err != nil {
 		tb.Fatal(err)
-	}
-	if _, err := z.Write(lines); err != nil {
-		tb.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	if r := client.WriteGzip(context.Background(), [][]byte{b.Bytes()}, n); r.Class != influx.OK {
-		tb.Fatal(r.Err)
 	}
 }
 
