@@ -30,12 +30,12 @@ func (g *gathering) completeBatches(ctx context.Context) error {
 	if g.batch, err = g.wholeBatches(ctx, pairs); err != nil {
 		return err
 	}
-	seen := pairs
+	seen, named := pairs, g.batch
 	if g.completes() { // a booking hangs on how its batch began and ended
 		if seen, err = g.pairsOf(ctx, p, g.batch); err != nil {
 			return err
 		}
-		if _, err = g.wholeBatches(ctx, seen); err != nil {
+		if named, err = g.wholeBatches(ctx, seen); err != nil {
 			return err
 		}
 	}
@@ -49,10 +49,7 @@ func (g *gathering) completeBatches(ctx context.Context) error {
 	}
 	return g.grow(ctx, func(a *ask) error {
 		g.alive.reach(a, g.provenIn(seen))
-		if need := hull(g.warned, hull(g.batch, seen)); need != g.warned {
-			g.warned = need
-			g.askGaps(a, need)
-		}
+		g.warn(a, hull(named, seen))
 		return p.reach(a, g.batch)
 	})
 }

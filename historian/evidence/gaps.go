@@ -34,6 +34,14 @@ func (g *gathering) askGaps(a *ask, v calendar.Interval) {
 	}, func() { g.gaps = got })
 }
 
+// warn asks for the gaps that meet v besides those that are known.
+func (g *gathering) warn(a *ask, v calendar.Interval) {
+	if need := hull(g.warned, v); need != g.warned {
+		g.warned = need
+		g.askGaps(a, need)
+	}
+}
+
 // gapOf reads a row; ok is false for a gap that was closed, which is none any more.
 func gapOf(r *influx.Row) (gap telemetry.Gap, unit string, ok bool) {
 	at, _ := r.Time()

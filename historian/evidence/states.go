@@ -38,6 +38,9 @@ func (g *gathering) completeStates(ctx context.Context) error {
 	v := g.padded(g.states)
 	err := g.grow(ctx, func(a *ask) error {
 		g.alive.reach(a, g.provenIn(v))
+		if i := t.index(v.From+1) - 1; i >= 0 { // a change of the state that goes on may have been lost since it was told
+			g.warn(a, calendar.Interval{From: t.points[i].at, To: v.To})
+		}
 		for _, r := range []role{roleReason, roleProduct} {
 			if o := g.tracks[r]; o != nil {
 				if err := o.reach(a, v); err != nil {

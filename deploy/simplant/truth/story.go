@@ -203,6 +203,9 @@ func (s *story) swap(at telemetry.Instant, v exact.Num) {
 		c.Swaps[n-1].Initial, s.shows = v, v
 		return
 	}
+	if c.Readings[len(c.Readings)-1].At == at && s.shows.Equal(v) {
+		return // it goes on as it is
+	}
 	c.Swaps = append(c.Swaps, contract.Swap{At: at, Final: s.shows, Initial: v})
 	s.shows = v
 }

@@ -169,6 +169,57 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestUnseenChanges: what was not seen of a change of the batch makes what was made over it a lower bound: a swap for a meter that
+// shows more than the next reading, which then is a restart.
+func TestUnseenChanges(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		points func(*scene)
+		swaps  string // at: from final to initial
+	}{
+		{"progress bad before the change", func(s *scene) {
+			s.shows("rx1", "batch_id", 0, "A")
+			s.shows("rx1", "done_percent", 10, 25.0)
+			s.shows("rx1", "done_percent", 20, nil)
+			s.shows("rx1", "batch_id", 40, "B")
+			s.shows("rx1", "done_percent", 60, 50.0)
+		}, "10s: 1600 to 3200000000001/1000000000"},
+		{"a batch of which nothing was seen", func(s *scene) {
+			s.shows("rx1", "batch_id", 0, "A")
+			s.shows("rx1", "done_percent", 10, 25.0)
+			s.shows("rx1", "batch_id", 40, "B")
+			s.shows("rx1", "batch_id", 50, "C")
+			s.shows("rx1", "done_percent", 60, 50.0)
+		}, "10s: 1600 to 3200000000001/1000000000"},
+		{"a batch that nobody named", func(s *scene) {
+			s.shows("rx1", "batch_id", 0, "A")
+			s.shows("rx1", "done_percent", 10, 25.0)
+			s.shows("rx1", "batch_id", 20, nil)
+			s.shows("rx1", "done_percent", 30, 24.0)
+			s.shows("rx1", "done_percent", 40, 1.0)
+			s.shows("rx1", "batch_id", 50, "B")
+			s.shows("rx1", "done_percent", 60, 2.0)
+		}, "30s: 1600 to 64000000001/1000000000"},
+		{"unnamed, and the progress bad", func(s *scene) {
+			s.shows("rx1", "batch_id", 0, "A")
+			s.shows("rx1", "done_percent", 10, 25.0)
+			s.shows("rx1", "batch_id", 20, nil)
+			s.shows("rx1", "done_percent", 30, nil)
+			s.shows("rx1", "done_percent", 40, 26.0)
+		}, "10s: 1600 to 64000000001/1000000000, 40s: 64 to 1664"},
+	} {
+		s := newScene(t)
+		c.points(s)
+		var got []string
+		for _, x := range s.unit("rx1", 100).Total.Swaps {
+			got = append(got, x.At.Sub(s.begin).String()+": "+x.Final.String()+" to "+x.Initial.String())
+		}
+		if got := strings.Join(got, ", "); got != c.swaps {
+			t.Errorf("%s: swaps %s, want %s", c.name, got, c.swaps)
+		}
+	}
+}
+
 // TestProducts: the signal says what is made; a product that the model does not know is worth nothing that is known.
 func TestProducts(t *testing.T) {
 	s := newScene(t)
