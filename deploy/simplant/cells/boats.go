@@ -38,8 +38,8 @@ func (p boats) Run(u *world.Unit) {
 	r, size := p.tool(u), p.size
 	u.Continuous()
 	draws(u, r.kwh, r.seconds, 0.55)
-	open(u, &p.route, 1/ideal(u, r.seconds))
-	if q, ok := u.BatchQuantity(productName(u)).At(u.Now()); ok {
+	open(u, &p.route, 1/u.IdealSeconds(r.seconds))
+	if q, ok := u.BatchQuantity(u.Makes()).At(u.Now()); ok {
 		size = int(q.Float())
 	}
 	u.State(plant.Idle, "")

@@ -35,7 +35,7 @@ const lotSize = 2400
 func (p inline) Run(u *world.Unit) {
 	c := p.dress(u, p.route.first())
 	draws(u, c.kwh, c.seconds, c.standing)
-	open(u, &p.route, 1/ideal(u, c.seconds))
+	open(u, &p.route, 1/u.IdealSeconds(c.seconds))
 	u.State(plant.Idle, "")
 	for {
 		in := tookOf(u.World().Stock(p.route.in).Take(u, world.Whole(lotSize)))
@@ -100,7 +100,7 @@ func test(u *world.Unit, e *entry) {
 func restate(u *world.Unit, id string, e entry) {
 	sum := world.Amount(e.out.watts*float64(e.good) + u.Rand().NormFloat64()*0.06*math.Sqrt(float64(e.good)))
 	l := e.lot
-	l.ID, l.Kind, l.UnitOf, l.Product, l.Quantity = id, e.kind, e.kind, productName(u), world.Whole(e.good)
+	l.ID, l.Kind, l.UnitOf, l.Product, l.Quantity = id, e.kind, e.kind, u.Makes(), world.Whole(e.good)
 	l.WpRealised, l.Revision, l.Why = &sum, 2, "cell test released"
 	u.World().At(u.Now().Add(u.Spread(50*time.Minute, 0.3)), func() { u.World().AddLot(l) })
 }

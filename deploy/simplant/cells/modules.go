@@ -25,7 +25,7 @@ const cellToModule = 0.976
 func (p moduleStep) Run(u *world.Unit) {
 	const seconds = 150
 	draws(u, moduleKWh/float64(p.route.steps), seconds, 0.4)
-	open(u, &p.route, 1/ideal(u, seconds))
+	open(u, &p.route, 1/u.IdealSeconds(seconds))
 	trouble(u,
 		world.Hazard{Reason: "held", Every: 45 * time.Minute, Lasts: 75 * time.Second, Least: 20 * time.Second},
 		world.Hazard{Reason: "aborted", Every: 22 * time.Hour, Lasts: 35 * time.Minute, Least: 10 * time.Minute})

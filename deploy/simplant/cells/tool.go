@@ -16,14 +16,6 @@ func product(u *world.Unit) *plant.Product {
 	return p
 }
 
-// productName is its name, "" without one.
-func productName(u *world.Unit) string {
-	if p := product(u); p != nil {
-		return p.Name
-	}
-	return ""
-}
-
 // nominal is the watts of a good piece of the product; otherwise is what a model has that does not say.
 func nominal(u *world.Unit, otherwise float64) float64 {
 	if p := product(u); p != nil {
@@ -34,22 +26,14 @@ func nominal(u *world.Unit, otherwise float64) float64 {
 	return otherwise
 }
 
-// ideal is the shortest time of a piece, in seconds.
-func ideal(u *world.Unit, otherwise float64) float64 {
-	if s, ok := u.Ideal(productName(u)).At(u.Now()); ok {
-		return s.Float()
-	}
-	return otherwise
-}
-
 // pace is pieces a second of the next lot: a real machine reaches 88 to 98 % of its ideal.
 func pace(u *world.Unit, otherwise float64) float64 {
-	return min(0.98, max(0.88, u.Vary(0.94, 0.015))) / ideal(u, otherwise)
+	return min(0.98, max(0.88, u.Vary(0.94, 0.015))) / u.IdealSeconds(otherwise)
 }
 
 // draws lets the unit draw what a piece costs at full pace, kWh, and a part of it while it stands.
 func draws(u *world.Unit, kwhPerPiece, otherwise, standing float64) {
-	kw := kwhPerPiece * 3600 / ideal(u, otherwise)
+	kw := kwhPerPiece * 3600 / u.IdealSeconds(otherwise)
 	u.Load(kw, 0)
 	u.Standby(kw * standing)
 }
@@ -166,7 +150,7 @@ type entry struct {
 func deliver(u *world.Unit, r *route, e entry) (lot string) {
 	w := u.World()
 	e.lot.ID = w.Serial(e.prefix)
-	e.lot.Kind, e.lot.UnitOf, e.lot.Product, e.lot.Quantity = e.kind, e.kind, productName(u), world.Whole(e.good)
+	e.lot.Kind, e.lot.UnitOf, e.lot.Product, e.lot.Quantity = e.kind, e.kind, u.Makes(), world.Whole(e.good)
 	step := world.Step{ID: "S-" + e.lot.ID, Stage: u.Stage, Unit: u.ID, From: e.from.Time(), To: u.Now().Time(), Inputs: e.in.portions}
 	if e.good > 0 {
 		w.AddLot(e.lot)

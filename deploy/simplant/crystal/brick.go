@@ -31,7 +31,7 @@ type cropper struct {
 // Run is the script.
 func (c *cropper) Run(u *world.Unit) {
 	c.u, c.w = u, u.World()
-	_, index := units(u, cropperClass)
+	_, index := u.Fleet(cropperClass)
 	if index == 0 {
 		c.stocks()
 	}
@@ -114,7 +114,7 @@ func (c *cropper) brick() (world.Held, bool) {
 	if u.Rand().Float64() < chipped {
 		scrap = 1
 	}
-	seconds := u.Vary(ideal(u, brickSeconds)*1.07, 0.02)
+	seconds := u.Vary(u.IdealSeconds(brickSeconds)*1.07, 0.02)
 	u.State(plant.Run, "")
 	u.Load(c.draws(kg, seconds), 0)
 	c.spindle(true)
@@ -125,7 +125,7 @@ func (c *cropper) brick() (world.Held, bool) {
 	if scrap > 0 {
 		return world.Held{}, false
 	}
-	c.w.AddLot(world.Lot{ID: id, Kind: "brick", Product: product(u), Quantity: kg, UnitOf: "kg"})
+	c.w.AddLot(world.Lot{ID: id, Kind: "brick", Product: u.Makes(), Quantity: kg, UnitOf: "kg"})
 	return world.Held{Lot: id, Quantity: kg, Note: world.BrickNote{LengthMM: mm}}, true
 }
 
@@ -158,7 +158,7 @@ func (c *cropper) spindle(on bool) {
 
 // stocks fills the stock of ingots: what pullers made in the two days before.
 func (c *cropper) stocks() {
-	n, _ := units(c.u, pullerClass)
+	n, _ := c.u.Fleet(pullerClass)
 	kg := world.Amount(crownKg + tailKg + bodyMM*kgPerMM)
 	for range 1 + n*4/5 {
 		open(c.w, ingotStock, world.Lot{ID: c.w.Serial("ING"), Kind: "ingot", Product: "mono", Quantity: kg}, inCrystal(), ingotNote{goodMM: bodyMM})

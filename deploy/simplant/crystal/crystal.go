@@ -51,34 +51,6 @@ const (
 	bodyMM     = 3290.0 // four bricks, samples and kerf
 )
 
-// units are those of a class, and where u stands among them.
-func units(u *world.Unit, class string) (n, index int) {
-	for _, o := range u.World().Units() {
-		if o.Class.Name == class {
-			if o == u {
-				index = n
-			}
-			n++
-		}
-	}
-	return n, index
-}
-
-// ideal is what the model says of the unit's shortest seconds per piece, else otherwise.
-func ideal(u *world.Unit, otherwise float64) float64 {
-	product, _ := u.Product.At(u.Now())
-	if s, ok := u.Ideal(product).At(u.Now()); ok {
-		return s.Float()
-	}
-	return otherwise
-}
-
-// product is what the unit makes, as the model says.
-func product(u *world.Unit) string {
-	name, _ := u.Product.At(u.Now())
-	return name
-}
-
 // embodied is the energy that an opening lot of so many kilograms brings along, in kWh by stage.
 func embodied(kg world.Quantity, perKg map[string]float64) map[string]string {
 	out := make(map[string]string, len(perKg))

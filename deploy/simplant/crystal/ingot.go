@@ -239,7 +239,7 @@ func (p *puller) harvest() {
 		return
 	}
 	id := g.id
-	p.w.AddLot(world.Lot{ID: id, Kind: "ingot", Product: product(p.u), Quantity: g.kg, UnitOf: "kg"})
+	p.w.AddLot(world.Lot{ID: id, Kind: "ingot", Product: p.u.Makes(), Quantity: g.kg, UnitOf: "kg"})
 	p.step("PULLING-"+id, []world.Portion{{Lot: p.melted.lot, Quantity: g.kg}}, []world.Portion{{Lot: id, Quantity: g.kg}})
 	p.melted.kg -= g.kg
 	p.good++

@@ -76,7 +76,7 @@ func portions(to []world.Portion, taken []world.Held) []world.Portion {
 // charged enters the charge.
 func (p *puller) charged(inputs []world.Portion, kg world.Quantity) {
 	id := p.w.Serial("CHG")
-	p.w.AddLot(world.Lot{ID: id, Kind: "charge", Product: product(p.u), Quantity: kg, UnitOf: "kg"})
+	p.w.AddLot(world.Lot{ID: id, Kind: "charge", Product: p.u.Makes(), Quantity: kg, UnitOf: "kg"})
 	p.step("CHARGING-"+id, inputs, []world.Portion{{Lot: id, Quantity: kg}})
 	p.melted.charge = id
 	p.u.SetText("charge_lot_id", id)
@@ -90,7 +90,7 @@ func (p *puller) mixed(kg world.Quantity) {
 	}
 	p.melted.kg += kg
 	p.melted.lot = p.fillName()
-	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: product(p.u), Quantity: p.melted.kg, UnitOf: "kg"})
+	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: p.u.Makes(), Quantity: p.melted.kg, UnitOf: "kg"})
 	p.step("MELTING-"+p.melted.lot, inputs, []world.Portion{{Lot: p.melted.lot, Quantity: p.melted.kg}})
 }
 

@@ -50,7 +50,7 @@ func (p *puller) Run(u *world.Unit) {
 		world.Hazard{Category: plant.Stop, Reason: "fault", Every: 70 * time.Hour, Lasts: 3 * time.Minute, Least: 20 * time.Second},
 	)
 	p.zone = 1.02 + 0.12*u.Rand().Float64()
-	p.least = ideal(u, standard)
+	p.least = u.IdealSeconds(standard)
 	p.bodySpeed = 0.98 * 60 / p.least / kgPerMM
 	p.instruments()
 	p.begun()
@@ -95,7 +95,7 @@ func (p *puller) instruments() {
 // all of a run.
 func (p *puller) begun() {
 	u := p.u
-	n, index := units(u, pullerClass)
+	n, index := u.Fleet(pullerClass)
 	if index == 0 {
 		p.stocks(n)
 	}
@@ -129,7 +129,7 @@ func (p *puller) begun() {
 // inherit is the melt that there was before the record begins.
 func (p *puller) inherit(kg float64, since time.Duration) {
 	p.melted.lot, p.melted.kg = p.fillName(), world.Amount(kg)
-	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: product(p.u), Quantity: p.melted.kg, UnitOf: "kg",
+	p.w.AddLot(world.Lot{ID: p.melted.lot, Kind: "run", Product: p.u.Makes(), Quantity: p.melted.kg, UnitOf: "kg",
 		MadeAt: p.w.Now().Add(-since).Time(), Embodied: embodied(p.melted.kg, inMelt())})
 }
 

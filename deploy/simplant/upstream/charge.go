@@ -22,14 +22,14 @@ const (
 // quartz fills the yard and orders a train each day.
 func (f *furnace) quartz() {
 	w := f.w
-	if _, index := among(f.u); index > 0 {
+	if _, index := f.u.Fleet(f.u.Class.Name); index > 0 {
 		return
 	}
 	for range 2 {
 		open(w, quartzStock, world.Lot{ID: w.Serial("QZ"), Kind: "quartz", Product: "quartz", Quantity: world.Whole(quartzOpen)}, nil)
 	}
 	rng := w.Rand("quartz")
-	n, _ := among(f.u)
+	n, _ := f.u.Fleet(f.u.Class.Name)
 	var train func()
 	train = func() {
 		if w.Stock(quartzStock).Have() < world.Whole(quartzEnough) {

@@ -26,13 +26,13 @@ type growth struct {
 // opened is how the record finds the reactor: somewhere in a deposition. The fleet is spread over all of a batch.
 func (r *reactor) opened() growth {
 	u, w := r.u, r.w
-	_, index := among(u)
+	_, index := u.Fleet(u.Class.Name)
 	part := 0.04 + 0.88*share(float64(index)*math.Phi+0.35*u.Rand().Float64())
 	g := r.plan(int(part * pieces))
 	kg := g.mass(g.begin)
 	r.newBatch(kg)
 	if r.mass > 0 {
-		rods := world.Lot{ID: w.Serial("RODS"), Kind: "batch", Product: product(u), Quantity: r.mass, Why: "in the reactor when the record begins"}
+		rods := world.Lot{ID: w.Serial("RODS"), Kind: "batch", Product: u.Makes(), Quantity: r.mass, Why: "in the reactor when the record begins"}
 		enterOld(w, rods, map[string]float64{"metallurgical": inMG * perPoly, "polysilicon": inTCS + secMean})
 		r.in.add([]world.Held{{Lot: rods.ID, Quantity: r.mass}})
 	}

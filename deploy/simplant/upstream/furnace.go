@@ -162,7 +162,7 @@ func (f *furnace) book(h *heat, kg world.Quantity) {
 	n := h.id[len("HEAT-"):]
 	mg, slag := "MG-"+n, "SLAG-"+n
 	bad := u.Rand().Float64() < offGrade
-	lot := world.Lot{ID: mg, Kind: "mg", Product: product(u), Quantity: kg, UnitOf: "kg"}
+	lot := world.Lot{ID: mg, Kind: "mg", Product: u.Makes(), Quantity: kg, UnitOf: "kg"}
 	sold := w.Stock(mgStock).Have() > world.Whole(enoughMG)
 	switch {
 	case bad:

@@ -70,7 +70,7 @@ func (r *reactor) Run(u *world.Unit) {
 // sizes are the model's quantity of a batch and what its progress shows at the end of it, per kg.
 func (r *reactor) sizes() (full, unit float64) {
 	full = standardBatch
-	if q, ok := r.u.BatchQuantity(product(r.u)).At(r.u.Now()); ok {
+	if q, ok := r.u.BatchQuantity(r.u.Makes()).At(r.u.Now()); ok {
 		full = q.Float()
 	}
 	if p, ok := r.u.Class.ProgressFull.At(r.u.Now()); ok {
@@ -118,7 +118,7 @@ func (r *reactor) progress(kg, perSecond float64) {
 
 // hours is the time that a whole batch takes in this reactor, without harvest and cleaning.
 func (r *reactor) hours() float64 {
-	return ideal(r.u, standardReactor) * r.full / 3600 / limited(r.u, 0.962, 0.008, 0.935, 0.985)
+	return r.u.IdealSeconds(standardReactor) * r.full / 3600 / limited(r.u, 0.962, 0.008, 0.935, 0.985)
 }
 
 // pass goes through a phase in which nothing is made.
@@ -159,7 +159,7 @@ func (r *reactor) open(n int, hours float64) {
 func (r *reactor) book() {
 	u, w := r.u, r.w
 	id, kg, grown := r.id, r.mass, r.grown
-	w.AddLot(world.Lot{ID: id, Kind: "batch", Product: product(u), Quantity: kg, UnitOf: "kg"})
+	w.AddLot(world.Lot{ID: id, Kind: "batch", Product: u.Makes(), Quantity: kg, UnitOf: "kg"})
 	w.AddStep(world.Step{ID: "DEP" + id[len("BATCH"):], Stage: u.Stage, Unit: u.ID, From: r.from.Time(), To: u.Now().Time(),
 		Inputs: r.in, Outputs: []world.Portion{{Lot: id, Quantity: kg}}})
 	bad := world.Amount(limited(u, 0.0145, 0.12, 0.0105, 0.0195) * kg.Float())
@@ -174,7 +174,7 @@ func (r *reactor) release(batch string, kg, bad world.Quantity, grown calendar.I
 	good := kg - bad
 	now := u.Now().Time()
 	harvest := w.Serial("HARV") // not the batch's number: there may be harvests of before on stock
-	w.AddLot(world.Lot{ID: harvest, Kind: "harvest", Product: product(u), Quantity: good, UnitOf: "kg"})
+	w.AddLot(world.Lot{ID: harvest, Kind: "harvest", Product: u.Makes(), Quantity: good, UnitOf: "kg"})
 	w.AddStep(world.Step{ID: "REL" + n, Stage: u.Stage, Unit: u.ID, From: now, To: now, Inputs: []world.Portion{{Lot: batch, Quantity: kg}},
 		Outputs: []world.Portion{{Lot: harvest, Quantity: good}, {Lot: "REJ" + n, Quantity: bad, Scrap: true}}})
 	w.Stock(polyStock).Put(world.Held{Lot: harvest, Quantity: good})

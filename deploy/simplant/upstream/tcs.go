@@ -31,7 +31,7 @@ type tcsUnit struct {
 // Run is the script.
 func (t *tcsUnit) Run(u *world.Unit) {
 	t.u, t.w, t.from = u, u.World(), u.Now()
-	n, _ := among(u)
+	n, _ := u.Fleet(u.Class.Name)
 	all := need(t.w)
 	t.need, t.full = all/float64(n), world.Amount(all*fullHours)
 	u.Continuous()
@@ -59,7 +59,7 @@ func need(w *world.World) float64 {
 	sum := 0.0
 	for _, u := range w.Units() {
 		if u.Class.Name == reactorClass {
-			sum += 3600 / ideal(u, standardReactor)
+			sum += 3600 / u.IdealSeconds(standardReactor)
 		}
 	}
 	return max(sum, 1)
@@ -107,7 +107,7 @@ func (t *tcsUnit) fill() {
 	var metal taken
 	metal.add(w.Stock(mgStock).Take(u, si*115/100))
 	pace := limited(u, 0.955, 0.015, 0.9, 0.99)
-	perHour := 3600 / ideal(u, 3600/(tcsPerSi*t.need)) * pace // kg of trichlorosilane
+	perHour := 3600 / u.IdealSeconds(3600/(tcsPerSi*t.need)) * pace // kg of trichlorosilane
 	hours := si.Float() / (t.need * pace)
 	t.flow = perHour
 	u.State(plant.Run, "")
@@ -182,7 +182,7 @@ func (t *tcsUnit) safe() {
 }
 
 // seconds is the model's ideal, per kg of trichlorosilane.
-func (t *tcsUnit) seconds() float64 { return ideal(t.u, 3600/(tcsPerSi*t.need)) }
+func (t *tcsUnit) seconds() float64 { return t.u.IdealSeconds(3600 / (tcsPerSi * t.need)) }
 
 // level is of tank i: the first one feeds the reactors, the others hold what comes and goes.
 func (t *tcsUnit) level(i int) world.Curve {

@@ -46,34 +46,6 @@ func Process(u *world.Unit) world.Process {
 	}
 }
 
-// among tells how many units have u's class, and where u stands among them.
-func among(u *world.Unit) (n, index int) {
-	for _, o := range u.World().Units() {
-		if o.Class != u.Class {
-			continue
-		}
-		if o == u {
-			index = n
-		}
-		n++
-	}
-	return n, index
-}
-
-// product is what the unit makes, as the model says.
-func product(u *world.Unit) string {
-	name, _ := u.Product.At(u.Now())
-	return name
-}
-
-// ideal is the model's shortest seconds per piece, else otherwise.
-func ideal(u *world.Unit, otherwise float64) float64 {
-	if s, ok := u.Ideal(product(u)).At(u.Now()); ok {
-		return s.Float()
-	}
-	return otherwise
-}
-
 // rated is the model's greatest power in kW, else otherwise.
 func rated(u *world.Unit, otherwise float64) float64 {
 	if kw, ok := u.RatedKW.At(u.Now()); ok {

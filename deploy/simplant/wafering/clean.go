@@ -31,7 +31,7 @@ type cleaner struct {
 // Run is the script.
 func (c *cleaner) Run(u *world.Unit) {
 	c.u, c.w = u, u.World()
-	n, index := units(u)
+	n, index := u.Fleet(u.Class.Name)
 	if index == 0 {
 		c.stocks(n)
 	}
@@ -46,7 +46,7 @@ func (c *cleaner) Run(u *world.Unit) {
 	c.lots = u.Rand().IntN(bathLots)
 	c.baths()
 	u.SetText("cut_id", "-")
-	full := kwhPerCleaned * 3600 / (ideal(u, cleanSeconds) * cleanPace)
+	full := kwhPerCleaned * 3600 / (u.IdealSeconds(cleanSeconds) * cleanPace)
 	u.Standby(spareKW * full)
 	for {
 		starved := c.w.Stock(cutStock).Have() == 0
@@ -79,23 +79,23 @@ func (c *cleaner) clean(h world.Held) {
 	u.State(plant.Run, "")
 	c.belt(c.speed())
 	broken := math.Round(h.Quantity.Float() * u.Vary(breakage*(0.85+0.3*note.marks), 0.2))
-	u.Make(h.Quantity.Float(), 1/(ideal(u, cleanSeconds)*u.Vary(cleanPace, 0.01)), broken)
+	u.Make(h.Quantity.Float(), 1/(u.IdealSeconds(cleanSeconds)*u.Vary(cleanPace, 0.01)), broken)
 	c.lots++
 	c.baths()
 	lost := world.Amount(broken)
-	good := world.Lot{ID: c.w.Serial("CLN"), Kind: "cut", Product: product(u), Quantity: h.Quantity - lost, UnitOf: "wafer"}
+	good := world.Lot{ID: c.w.Serial("CLN"), Kind: "cut", Product: u.Makes(), Quantity: h.Quantity - lost, UnitOf: "wafer"}
 	done(u, "CLEANING-"+h.Lot, from, []world.Portion{{Lot: h.Lot, Quantity: h.Quantity}}, good, lost)
 	c.w.Stock(cleanStock).Put(world.Held{Lot: good.ID, Quantity: good.Quantity, Note: note})
 }
 
 // speed is the belt's in m/min at full pace: two lanes of wafers of 182 mm, with gaps.
-func (c *cleaner) speed() float64 { return min(5.5, 0.095*60/ideal(c.u, cleanSeconds)*0.25) }
+func (c *cleaner) speed() float64 { return min(5.5, 0.095*60/c.u.IdealSeconds(cleanSeconds)*0.25) }
 
 func (c *cleaner) belt(mPerMinute float64) {
 	c.u.Follow("belt_speed_m_per_min", world.Level(mPerMinute))
 	wph := 0.0
 	if mPerMinute > 0 {
-		wph = min(9900, 3600/(ideal(c.u, cleanSeconds)*cleanPace))
+		wph = min(9900, 3600/(c.u.IdealSeconds(cleanSeconds)*cleanPace))
 	}
 	c.u.Follow("throughput_wph", world.Level(wph))
 }
@@ -123,7 +123,7 @@ func (c *cleaner) baths() {
 // stocks fills the stock of cuts.
 func (c *cleaner) stocks(lines int) {
 	for range lines * warmLots {
-		open(c.w, cutStock, world.Lot{ID: c.w.Serial("CUT"), Kind: "cut", Product: product(c.u), Quantity: world.Whole(openingWafers), UnitOf: "wafer"},
+		open(c.w, cutStock, world.Lot{ID: c.w.Serial("CUT"), Kind: "cut", Product: c.u.Makes(), Quantity: world.Whole(openingWafers), UnitOf: "wafer"},
 			inWafer(), cutNote{marks: 0.4})
 	}
 }

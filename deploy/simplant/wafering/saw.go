@@ -80,7 +80,7 @@ type cut struct {
 func (s *saw) Run(u *world.Unit) {
 	s.u, s.w = u, u.World()
 	s.read()
-	n, index := units(u)
+	n, index := u.Fleet(u.Class.Name)
 	if index == 0 {
 		s.stocks(n)
 	}
@@ -113,14 +113,14 @@ func (s *saw) Run(u *world.Unit) {
 func (s *saw) read() {
 	u, now := s.u, s.u.Now()
 	s.quantity, s.full = brickMM*1000/pitchUM, 192
-	if q, ok := u.BatchQuantity(product(u)).At(now); ok {
+	if q, ok := u.BatchQuantity(u.Makes()).At(now); ok {
 		s.quantity = q.Float()
 	}
 	if f, ok := u.Class.ProgressFull.At(now); ok {
 		s.full = f.Float()
 	}
 	s.bricks = min(mostBricks, max(1, int(math.Round(s.quantity*pitchUM/1000/brickMM))))
-	s.seconds = ideal(u, sawSeconds) * s.quantity
+	s.seconds = u.IdealSeconds(sawSeconds) * s.quantity
 }
 
 // stocks fills the stock of bricks.
@@ -209,7 +209,7 @@ func (s *saw) finish() {
 	id := s.w.Serial("CUT")
 	c.note.cut, c.note.saw = id, u
 	good := world.Whole(c.wafers - c.lost)
-	done(u, "SAWING-"+id, c.from, c.inputs, world.Lot{ID: id, Kind: "cut", Product: product(u), Quantity: good, UnitOf: "wafer"}, world.Whole(c.lost))
+	done(u, "SAWING-"+id, c.from, c.inputs, world.Lot{ID: id, Kind: "cut", Product: u.Makes(), Quantity: good, UnitOf: "wafer"}, world.Whole(c.lost))
 	if note, lost := c.note, world.Whole(c.lost); lost > 0 {
 		s.w.At(u.Now().Add(u.Spread(time.Hour, 0.2)), func() { found(note, "SCRAP-"+id+"-break", lost, "wire break", "saw operator") })
 	}

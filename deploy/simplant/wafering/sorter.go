@@ -27,7 +27,7 @@ type sorter struct {
 // Run is the script.
 func (s *sorter) Run(u *world.Unit) {
 	s.u, s.w = u, u.World()
-	n, index := units(u)
+	n, index := u.Fleet(u.Class.Name)
 	if index == 0 {
 		s.stocks(n)
 	}
@@ -40,7 +40,7 @@ func (s *sorter) Run(u *world.Unit) {
 	u.OnResume = s.resumed
 	s.preset(index)
 	s.names()
-	full := kwhPerSorted * 3600 / (ideal(u, sortSeconds) * sortPace)
+	full := kwhPerSorted * 3600 / (u.IdealSeconds(sortSeconds) * sortPace)
 	u.Standby(spareKW * full)
 	for {
 		starved := s.w.Stock(cleanStock).Have() == 0
@@ -79,7 +79,7 @@ func (s *sorter) names() {
 	if p := u.Class.Product; p != nil {
 		for code, name := range u.Class.ProductCodes {
 			var n int64
-			if _, err := fmt.Sscan(code, &n); name == product(u) && p.Type == plant.Int && err == nil {
+			if _, err := fmt.Sscan(code, &n); name == u.Makes() && p.Type == plant.Int && err == nil {
 				u.SetValue(p.Name, telemetry.IntValue(n))
 			}
 		}
@@ -104,7 +104,7 @@ func (s *sorter) resumed() {
 }
 
 func (s *sorter) through() {
-	s.u.Follow("throughput_wph", world.Level(min(9900, 3600/(ideal(s.u, sortSeconds)*sortPace))))
+	s.u.Follow("throughput_wph", world.Level(min(9900, 3600/(s.u.IdealSeconds(sortSeconds)*sortPace))))
 }
 
 // findings are the wafers of a cut by what was found.
@@ -138,9 +138,9 @@ func (s *sorter) sort(h world.Held) {
 	u.Follow("ttv_avg_um", world.Level(u.Vary(9+9*note.marks, 0.05)))
 	u.Follow("saw_mark_avg_um", world.Level(u.Vary(4+7*note.marks, 0.05)))
 	u.Follow("resistivity_avg_ohm_cm", world.Level(u.Vary(0.95, 0.12)))
-	u.Make(n, 1/(ideal(u, sortSeconds)*u.Vary(sortPace, 0.01)), bad)
+	u.Make(n, 1/(u.IdealSeconds(sortSeconds)*u.Vary(sortPace, 0.01)), bad)
 
-	lot := world.Lot{ID: id, Kind: "wafer", Product: product(u), Quantity: h.Quantity - world.Amount(bad), UnitOf: "wafer",
+	lot := world.Lot{ID: id, Kind: "wafer", Product: u.Makes(), Quantity: h.Quantity - world.Amount(bad), UnitOf: "wafer",
 		Why: fmt.Sprintf("class A %.0f, class B %.0f", n-bad-f.b, f.b)}
 	if wp, ok := s.watts(lot.Quantity); ok {
 		lot.WpNominal = &wp
@@ -172,7 +172,7 @@ func (s *sorter) report(note cutNote, f findings) {
 // watts are the nominal ones of so many wafers.
 func (s *sorter) watts(wafers world.Quantity) (world.Quantity, bool) {
 	for _, p := range s.w.Model().Products {
-		if p.Name == product(s.u) {
+		if p.Name == s.u.Makes() {
 			wp, ok := p.Watts.At(s.u.Now())
 			return world.Amount(wafers.Float() * wp.Float()), ok
 		}
@@ -183,7 +183,7 @@ func (s *sorter) watts(wafers world.Quantity) (world.Quantity, bool) {
 // stocks fills the stock of cleaned wafers.
 func (s *sorter) stocks(sorters int) {
 	for range sorters * warmLots {
-		open(s.w, cleanStock, world.Lot{ID: s.w.Serial("CLN"), Kind: "cut", Product: product(s.u), Quantity: world.Whole(openingWafers), UnitOf: "wafer"},
+		open(s.w, cleanStock, world.Lot{ID: s.w.Serial("CLN"), Kind: "cut", Product: s.u.Makes(), Quantity: world.Whole(openingWafers), UnitOf: "wafer"},
 			inWafer(), cutNote{marks: 0.4})
 	}
 }

@@ -55,33 +55,6 @@ type cutNote struct {
 	marks float64           // depth of saw marks: 0.2 with a good wire, above 1 after a break
 }
 
-// units are those of a class, and where u stands among them.
-func units(u *world.Unit) (n, index int) {
-	for _, o := range u.World().Units() {
-		if o.Class == u.Class {
-			if o == u {
-				index = n
-			}
-			n++
-		}
-	}
-	return n, index
-}
-
-// product is what the unit makes, as the model says.
-func product(u *world.Unit) string {
-	name, _ := u.Product.At(u.Now())
-	return name
-}
-
-// ideal is what the model says of the unit's shortest seconds per wafer, else otherwise.
-func ideal(u *world.Unit, otherwise float64) float64 {
-	if s, ok := u.Ideal(product(u)).At(u.Now()); ok {
-		return s.Float()
-	}
-	return otherwise
-}
-
 // open enters a lot that was made before the record begins, and puts it on its stock.
 func open(w *world.World, stock string, lot world.Lot, perUnit map[string]float64, note any) {
 	lot.Embodied = make(map[string]string, len(perUnit))
